@@ -1,0 +1,23 @@
+//! Every rule and every format of Tapedeck, without I/O.
+//!
+//! Functions here take bytes, configuration and `now`, and return values; the programs around them (the edge, the indexer)
+//! read and write. Nothing here knows a clock, a network or an environment, and all of it builds for wasm32.
+//!
+//! In the order a batch travels: [`upload`] splits the body, [`admit`] decides on it, [`object_key`] names the chunk,
+//! [`summary`] reads it once, [`manifest`] unites the summaries, [`viewer`] plans what a player gets to read.
+
+pub mod admit;
+pub mod config;
+pub mod event_line;
+pub mod ids;
+pub mod inflate;
+pub mod manifest;
+pub mod object_key;
+pub mod origin;
+pub mod reply;
+pub mod sampling;
+pub mod store;
+pub mod summary;
+pub mod text;
+pub mod upload;
+pub mod viewer;

@@ -1,0 +1,666 @@
+//! What a chunk holds, from one pass over its lines: the part of the manifest that this chunk alone decides.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::event_line::{EventLineError, event_type, parse_event_line};
+use crate::ids::{ContentHash, PageId, Seq};
+use crate::object_key::ChunkName;
+use crate::text::bounded;
+
+/// Most checkpoints kept of one chunk.
+pub const CHECKPOINTS_MAX: usize = 64;
+/// Most errors kept of one chunk, and of one session.
+pub const ERRORS_MAX: usize = 100;
+/// Most markers kept of one chunk, and of one session.
+pub const MARKERS_MAX: usize = 200;
+/// Longest message or label, in characters.
+pub const MESSAGE_CHARS_MAX: usize = 300;
+/// Longest URL, in characters.
+pub const URL_CHARS_MAX: usize = 1_000;
+/// Longest other text, in characters.
+pub const TEXT_CHARS_MAX: usize = 200;
+
+/// rrweb's incremental sources and interactions that are counted (`IncrementalSource`, `MouseInteractions` in @rrweb/types).
+mod rrweb {
+    pub(super) const MOUSE_INTERACTION: u8 = 2;
+    pub(super) const INPUT: u8 = 5;
+    pub(super) const CLICK: u8 = 2;
+}
+
+/// Why a chunk has no summary: it is damaged, or was never admitted. Nobody can mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum SummaryError {
+    /// A line that is no event.
+    #[error("event {index} (from 0)")]
+    Event {
+        /// Which line.
+        index: usize,
+        /// What is wrong with it.
+        source: EventLineError,
+    },
+    /// A chunk without events.
+    #[error("chunk has no events")]
+    Empty,
+}
+
+/// Where an event is: positions order events over a whole session, the same in every program.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// When, by the client's clock, Unix milliseconds.
+    pub at_ms: i64,
+    /// In which page load.
+    pub page: PageId,
+    /// In which of its batches.
+    pub seq: Seq,
+    /// What was in that batch.
+    pub hash: ContentHash,
+    /// Index of the event in the chunk, from 0.
+    pub event: usize,
+}
+
+/// Numbers of one chunk or of all; those that are 0 are not written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Errors.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub errors: u64,
+    /// Clicks.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub clicks: u64,
+    /// Inputs.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub inputs: u64,
+    /// Markers.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub markers: u64,
+}
+
+// Serde hands a reference to what decides on skipping.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+impl Counts {
+    /// Whether nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The sum, field by field.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        Self {
+            errors: self.errors + other.errors,
+            clicks: self.clicks + other.clicks,
+            inputs: self.inputs + other.inputs,
+            markers: self.markers + other.markers,
+        }
+    }
+}
+
+/// Time and size of one chunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkFacts {
+    /// Earliest event, Unix milliseconds.
+    pub first_ms: i64,
+    /// Latest event, Unix milliseconds.
+    pub last_ms: i64,
+    /// Bytes of the object.
+    pub bytes: u64,
+    /// Bytes of its events.
+    pub inflated_bytes: u64,
+    /// Number of its events.
+    pub events: u64,
+    /// `(time of the full snapshot, index of the meta event before it)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<(i64, usize)>,
+    /// `received − sent` in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew_ms: Option<i64>,
+    /// What happened in it.
+    #[serde(default, skip_serializing_if = "Counts::is_empty")]
+    pub counts: Counts,
+}
+
+/// Which event told what a page load shows. A `tapedeck.session` event says more than a meta event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpeningSource {
+    /// `tapedeck.session`.
+    Session,
+    /// rrweb's meta event.
+    Meta,
+}
+
+/// What a page load shows, by the event that is least in this type's order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Opening {
+    /// From which kind of event.
+    pub source: OpeningSource,
+    /// Where that is.
+    pub at: Position,
+    /// The page's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Label of the browser's tab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tab: Option<String>,
+    /// Where the visitor came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<String>,
+    /// The page load before it in the same tab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_page: Option<String>,
+}
+
+/// The visitor's browser and the customer's software, by the session's first `tapedeck.session` event.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Environment {
+    /// Where that event is.
+    pub at: Position,
+    /// Version of the customer's software.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// `production`, `staging`, ….
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The browser.
+    #[serde(default, skip_serializing_if = "Browser::is_empty")]
+    pub browser: Browser,
+}
+
+/// What a browser tells of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Browser {
+    /// As the browser sends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// BCP 47 tags, the preferred first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    /// IANA name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Width and height in CSS pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub viewport: Option<(u32, u32)>,
+    /// Width and height in CSS pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub screen: Option<(u32, u32)>,
+}
+
+impl Browser {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// An error in the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorMark {
+    /// `TypeError`, ….
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub error_type: Option<String>,
+    /// Its message.
+    pub message: String,
+}
+
+/// Kinds of moments that a timeline shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkerKind {
+    /// A page load.
+    Page,
+    /// A change of address without a page load.
+    Navigation,
+    /// The customer's own event.
+    Custom,
+    /// The visitor became known.
+    Identify,
+    /// The recorder could not send something.
+    Lost,
+}
+
+/// A moment that a timeline shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// What kind.
+    pub kind: MarkerKind,
+    /// What a person reads.
+    pub label: String,
+}
+
+/// What one chunk adds to its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkSummary {
+    /// Which chunk.
+    pub name: ChunkName,
+    /// Its time and size.
+    pub facts: ChunkFacts,
+    /// What it says of its page load.
+    pub opening: Option<Opening>,
+    /// What it says of the browser.
+    pub environment: Option<Environment>,
+    /// Its first errors.
+    pub errors: BTreeMap<Position, ErrorMark>,
+    /// Its first markers.
+    pub markers: BTreeMap<Position, Marker>,
+    /// Users named in it.
+    pub users: Vec<String>,
+    /// Segments of its upload.
+    pub segments: Vec<String>,
+    /// Country of its upload.
+    pub country: Option<String>,
+}
+
+/// Reads the user metadata of a chunk (`spec/objects.md`); what is absent or of another form is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChunkMetadata {
+    /// `received − sent` in milliseconds.
+    pub skew_ms: Option<i64>,
+    /// Segments that the visitor was in.
+    pub segments: Vec<String>,
+    /// Two letters.
+    pub country: Option<String>,
+}
+
+impl ChunkMetadata {
+    /// From a look-up of names without `x-amz-meta-`.
+    #[must_use]
+    pub fn read<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let ms = |name| get(name).and_then(|text| text.parse::<i64>().ok());
+        let segments = get("segments").map_or_else(Vec::new, |text| {
+            text.split(',')
+                .filter(|part| !part.is_empty())
+                .map(|part| {
+                    let pairs = url::form_urlencoded::parse(part.as_bytes());
+                    bounded(&pairs.map(|(name, _)| name).collect::<String>(), TEXT_CHARS_MAX)
+                })
+                .collect()
+        });
+        Self {
+            skew_ms: ms("received-ms")
+                .zip(ms("sent-ms"))
+                .and_then(|(received, sent)| received.checked_sub(sent)),
+            segments,
+            country: get("country").filter(|c| c.len() == 2).map(str::to_owned),
+        }
+    }
+}
+
+/// Reads a chunk line by line. Memory is bounded by the constants of this module, whatever the chunk.
+#[derive(Debug)]
+pub struct Summariser {
+    summary: ChunkSummary,
+    /// Index of the meta event, if the line before was one.
+    meta_before: Option<usize>,
+}
+
+impl Summariser {
+    /// For a chunk of `bytes` bytes as stored.
+    #[must_use]
+    pub fn new(name: ChunkName, bytes: u64, metadata: ChunkMetadata) -> Self {
+        let facts = ChunkFacts {
+            first_ms: i64::MAX,
+            last_ms: i64::MIN,
+            bytes,
+            inflated_bytes: 0,
+            events: 0,
+            checkpoints: Vec::new(),
+            skew_ms: metadata.skew_ms,
+            counts: Counts::default(),
+        };
+        let summary = ChunkSummary {
+            name,
+            facts,
+            opening: None,
+            environment: None,
+            errors: BTreeMap::new(),
+            markers: BTreeMap::new(),
+            users: Vec::new(),
+            segments: metadata.segments,
+            country: metadata.country,
+        };
+        Self { summary, meta_before: None }
+    }
+
+    /// Takes the next line, without its newline.
+    ///
+    /// # Errors
+    /// [`SummaryError::Event`] for a line that is no event.
+    pub fn line(&mut self, line: &str) -> Result<(), SummaryError> {
+        let index = usize::try_from(self.summary.facts.events).unwrap_or(usize::MAX);
+        let event = parse_event_line(line).map_err(|source| SummaryError::Event { index, source })?;
+        let facts = &mut self.summary.facts;
+        facts.first_ms = facts.first_ms.min(event.at_ms);
+        facts.last_ms = facts.last_ms.max(event.at_ms);
+        facts.inflated_bytes += line.len() as u64 + 1;
+        facts.events += 1;
+
+        let meta_before = self.meta_before.take();
+        match event.event_type {
+            event_type::FULL_SNAPSHOT => {
+                if let Some(meta) = meta_before.filter(|_| facts.checkpoints.len() < CHECKPOINTS_MAX) {
+                    facts.checkpoints.push((event.at_ms, meta));
+                }
+            }
+            event_type::META => {
+                self.meta_before = Some(index);
+                if let Some(url) = meta_url(event.data) {
+                    self.open(OpeningSource::Meta, event.at_ms, index, &serde_json::json!({ "url": url }));
+                }
+            }
+            event_type::INCREMENTAL_SNAPSHOT => self.count_incremental(event.data),
+            event_type::CUSTOM => self.custom(event.at_ms, index, event.data),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What was read.
+    ///
+    /// # Errors
+    /// [`SummaryError::Empty`] if no line came.
+    pub fn finish(self) -> Result<ChunkSummary, SummaryError> {
+        if self.summary.facts.events == 0 { Err(SummaryError::Empty) } else { Ok(self.summary) }
+    }
+
+    fn position(&self, at_ms: i64, event: usize) -> Position {
+        let ChunkName { page, seq, hash } = self.summary.name.clone();
+        Position { at_ms, page, seq, hash, event }
+    }
+
+    fn open(&mut self, source: OpeningSource, at_ms: i64, index: usize, payload: &Value) {
+        let text = |field, max| text(payload, field, max);
+        let opening = Opening {
+            source,
+            at: self.position(at_ms, index),
+            url: text("url", URL_CHARS_MAX),
+            title: text("title", TEXT_CHARS_MAX),
+            tab: text("tab", TEXT_CHARS_MAX),
+            referrer: text("referrer", URL_CHARS_MAX),
+            previous_page: text("previous_page", TEXT_CHARS_MAX),
+        };
+        if self.summary.opening.as_ref().is_none_or(|found| opening < *found) {
+            self.summary.opening = Some(opening);
+        }
+    }
+
+    fn count_incremental(&mut self, data: Option<&RawValue>) {
+        #[derive(Deserialize)]
+        struct Incremental {
+            source: u8,
+            #[serde(rename = "type")]
+            interaction: Option<u8>,
+        }
+        // An incremental event of another form is nothing that is counted here; the player shows what it can.
+        let Some(Ok(incremental)) = data.map(|data| serde_json::from_str::<Incremental>(data.get())) else {
+            return;
+        };
+        match (incremental.source, incremental.interaction) {
+            (rrweb::MOUSE_INTERACTION, Some(rrweb::CLICK)) => self.summary.facts.counts.clicks += 1,
+            (rrweb::INPUT, _) => self.summary.facts.counts.inputs += 1,
+            _ => {}
+        }
+    }
+
+    fn custom(&mut self, at_ms: i64, index: usize, data: Option<&RawValue>) {
+        #[derive(Deserialize)]
+        struct Custom<'a> {
+            tag: String,
+            #[serde(borrow)]
+            payload: Option<&'a RawValue>,
+        }
+        let Some(Ok(custom)) = data.map(|data| serde_json::from_str::<Custom<'_>>(data.get())) else {
+            return;
+        };
+        if !custom.tag.starts_with("tapedeck.") {
+            return;
+        }
+        // A payload of another form, or nested beyond serde_json's limit, tells nothing; the event itself stays in the chunk.
+        let payload = custom
+            .payload
+            .and_then(|payload| serde_json::from_str::<Value>(payload.get()).ok())
+            .unwrap_or(Value::Null);
+        let label = |field, max| text(&payload, field, max).unwrap_or_default();
+        match custom.tag.as_str() {
+            "tapedeck.session" => {
+                self.open(OpeningSource::Session, at_ms, index, &payload);
+                self.environment(at_ms, index, &payload);
+                self.mark(at_ms, index, MarkerKind::Page, label("url", MESSAGE_CHARS_MAX));
+            }
+            "tapedeck.error" => {
+                self.summary.facts.counts.errors += 1;
+                let mark = ErrorMark {
+                    error_type: text(&payload, "type", TEXT_CHARS_MAX),
+                    message: label("message", MESSAGE_CHARS_MAX),
+                };
+                let at = self.position(at_ms, index);
+                insert_first(&mut self.summary.errors, at, mark, ERRORS_MAX);
+            }
+            "tapedeck.navigation" => {
+                self.mark(at_ms, index, MarkerKind::Navigation, label("to", MESSAGE_CHARS_MAX));
+            }
+            "tapedeck.custom" => {
+                self.mark(at_ms, index, MarkerKind::Custom, label("name", MESSAGE_CHARS_MAX))
+            }
+            "tapedeck.lost" => self.mark(at_ms, index, MarkerKind::Lost, label("reason", MESSAGE_CHARS_MAX)),
+            "tapedeck.identify" => {
+                let user = label("user", TEXT_CHARS_MAX);
+                if !user.is_empty() && !self.summary.users.contains(&user) {
+                    self.summary.users.push(user.clone());
+                }
+                self.mark(at_ms, index, MarkerKind::Identify, user);
+            }
+            _ => {}
+        }
+    }
+
+    fn environment(&mut self, at_ms: i64, index: usize, payload: &Value) {
+        let browser = &payload["browser"];
+        let pair = |field: &str| {
+            let side = |i: usize| browser[field][i].as_u64().and_then(|n| u32::try_from(n).ok());
+            side(0).zip(side(1))
+        };
+        let languages = browser["languages"].as_array().map_or(&[][..], Vec::as_slice);
+        let environment = Environment {
+            at: self.position(at_ms, index),
+            release: text(payload, "release", TEXT_CHARS_MAX),
+            environment: text(payload, "environment", TEXT_CHARS_MAX),
+            browser: Browser {
+                user_agent: text(browser, "user_agent", MESSAGE_CHARS_MAX),
+                languages: languages
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .take(8)
+                    .map(|language| bounded(language, 35))
+                    .collect(),
+                time_zone: text(browser, "time_zone", TEXT_CHARS_MAX),
+                viewport: pair("viewport"),
+                screen: pair("screen"),
+            },
+        };
+        if self.summary.environment.as_ref().is_none_or(|found| environment < *found) {
+            self.summary.environment = Some(environment);
+        }
+    }
+
+    fn mark(&mut self, at_ms: i64, index: usize, kind: MarkerKind, label: String) {
+        self.summary.facts.counts.markers += 1;
+        let at = self.position(at_ms, index);
+        insert_first(&mut self.summary.markers, at, Marker { kind, label }, MARKERS_MAX);
+    }
+}
+
+/// Inserts, and lets go of what is last while there are more than `max`.
+pub(crate) fn insert_first<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V, max: usize) {
+    map.insert(key, value);
+    while map.len() > max {
+        map.pop_last();
+    }
+}
+
+fn text(payload: &Value, field: &str, chars_max: usize) -> Option<String> {
+    payload
+        .get(field)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .map(|text| bounded(text, chars_max))
+}
+
+fn meta_url(data: Option<&RawValue>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Meta {
+        href: String,
+    }
+    serde_json::from_str::<Meta>(data?.get()).ok().map(|meta| meta.href)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn summarise(events: &[Value]) -> Result<ChunkSummary, SummaryError> {
+        let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
+        let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+        for event in events {
+            summariser.line(&event.to_string())?;
+        }
+        summariser.finish()
+    }
+
+    fn check(events: &[Value]) -> ChunkSummary {
+        summarise(events).expect("a summary")
+    }
+
+    fn custom(at_ms: i64, tag: &str, payload: &Value) -> Value {
+        json!({"type": 5, "timestamp": at_ms, "data": {"tag": tag, "payload": payload}})
+    }
+
+    #[test]
+    fn a_checkpoint_is_meta_and_snapshot_side_by_side() {
+        let meta = |t: i64| json!({"type": 4, "timestamp": t, "data": {"href": "https://shop.example/", "width": 1, "height": 1}});
+        let full = |t: i64| json!({"type": 2, "timestamp": t, "data": {}});
+        let other = |t: i64| json!({"type": 3, "timestamp": t, "data": {"source": 0}});
+        let summary =
+            check(&[full(10), meta(20), full(21), other(22), meta(30), other(31), full(32), meta(40)]);
+        assert_eq!(summary.facts.checkpoints, [(21, 1)]);
+        assert_eq!((summary.facts.first_ms, summary.facts.last_ms, summary.facts.events), (10, 40, 8));
+        let opening = summary.opening.expect("from the first meta event");
+        assert_eq!((opening.source, opening.at.at_ms), (OpeningSource::Meta, 20));
+    }
+
+    #[test]
+    fn the_session_event_says_more_than_meta() {
+        let summary = check(&[
+            json!({"type": 4, "timestamp": 1, "data": {"href": "https://shop.example/#"}}),
+            custom(
+                2,
+                "tapedeck.session",
+                &json!({
+                    "tab": "Zz9Yy8Xx", "url": "https://shop.example/", "title": "Shop", "release": "1.4.2",
+                    "browser": {"user_agent": "UA", "viewport": [1280, 720], "screen": [-1, "x"], "languages": ["de", 7]},
+                }),
+            ),
+        ]);
+        let opening = summary.opening.expect("an opening");
+        assert_eq!((opening.source, opening.title.as_deref()), (OpeningSource::Session, Some("Shop")));
+        let environment = summary.environment.expect("an environment");
+        assert_eq!(environment.browser.viewport, Some((1280, 720)));
+        assert_eq!(environment.browser.screen, None);
+        assert_eq!(environment.browser.languages, ["de"]);
+        assert_eq!(summary.facts.counts.markers, 1);
+    }
+
+    #[test]
+    fn clicks_inputs_errors_and_users_are_counted() {
+        let summary = check(&[
+            json!({"type": 3, "timestamp": 1, "data": {"source": 2, "type": 2, "id": 5}}),
+            json!({"type": 3, "timestamp": 2, "data": {"source": 2, "type": 1, "id": 5}}),
+            json!({"type": 3, "timestamp": 3, "data": {"source": 5, "text": "***", "id": 6}}),
+            custom(4, "tapedeck.error", &json!({"type": "TypeError", "message": "x is undefined"})),
+            custom(5, "tapedeck.error", &json!({"message": 7})),
+            custom(6, "tapedeck.identify", &json!({"user": "u_17"})),
+            custom(7, "tapedeck.identify", &json!({"user": "u_17"})),
+            custom(8, "other.tag", &json!({"user": "u_18"})),
+            json!({"type": 5, "timestamp": 9, "data": "no object"}),
+        ]);
+        assert_eq!(summary.facts.counts, Counts { errors: 2, clicks: 1, inputs: 1, markers: 2 });
+        assert_eq!(summary.users, ["u_17"]);
+        let messages: Vec<&str> = summary.errors.values().map(|error| error.message.as_str()).collect();
+        assert_eq!(messages, ["x is undefined", ""]);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let errors: Vec<Value> = (0..ERRORS_MAX as i64 + 20)
+            .rev()
+            .map(|t| custom(t, "tapedeck.error", &json!({"message": "m".repeat(10_000)})))
+            .collect();
+        let summary = check(&errors);
+        assert_eq!(summary.facts.counts.errors, ERRORS_MAX as u64 + 20);
+        assert_eq!(summary.errors.len(), ERRORS_MAX);
+        let (first, error) = summary.errors.first_key_value().expect("errors");
+        assert_eq!((first.at_ms, error.message.chars().count()), (0, MESSAGE_CHARS_MAX));
+    }
+
+    #[test]
+    fn damage_is_named() {
+        assert!(matches!(summarise(&[]), Err(SummaryError::Empty)));
+        let error =
+            summarise(&[json!({"type": 3, "timestamp": 1}), json!({"type": 3})]).expect_err("no timestamp");
+        assert_eq!(error.to_string(), "event 1 (from 0)");
+    }
+
+    #[test]
+    fn metadata_may_be_absent_or_strange() {
+        let read = |pairs: &[(&str, &'static str)]| {
+            ChunkMetadata::read(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| *value))
+        };
+        assert_eq!(read(&[]), ChunkMetadata::default());
+        let all = [
+            ("received-ms", "105"),
+            ("sent-ms", "100"),
+            ("segments", "b%C3%A9ta,a%2Cb,,"),
+            ("country", "DE"),
+        ];
+        assert_eq!(
+            read(&all),
+            ChunkMetadata {
+                skew_ms: Some(5),
+                segments: vec!["béta".into(), "a,b".into()],
+                country: Some("DE".into()),
+            }
+        );
+        assert_eq!(
+            read(&[("received-ms", "x"), ("sent-ms", "100"), ("country", "Germany")]),
+            ChunkMetadata::default()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_read_without_panic(line in ".{0,200}", payload in ".{0,100}") {
+            let name: ChunkName = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
+            let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+            let _ = summariser.line(&line);
+            for tag in ["session", "error", "navigation", "identify", "custom", "lost"] {
+                let event = custom(1, &format!("tapedeck.{tag}"), &json!({"url": payload, "user": payload, "browser": payload}));
+                prop_assert!(summariser.line(&event.to_string()).is_ok());
+            }
+        }
+    }
+}
