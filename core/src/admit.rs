@@ -191,24 +191,31 @@ fn decide<'a>(
         return Ok(Admission::Drop(DropReason::NotSampled));
     }
 
-    let (inflated, body) = open_batch(batch, limits)?;
-    let events = check_events(&inflated, start_ms, header.sent_ms, limits)?;
+    let Opened { text, gzip } = open_batch(batch, limits)?;
+    let events = check_events(&text, start_ms, header.sent_ms, limits)?;
     let name = ChunkName {
         page: header.page.clone(),
         seq: header.seq,
-        hash: ContentHash::of_digest(&Sha256::digest(&inflated)),
+        hash: ContentHash::of_digest(&Sha256::digest(&text)),
     };
     Ok(Admission::Store(Box::new(Chunk {
         key: ChunkKey { project: project.project.clone(), session, name },
-        body,
+        body: gzip,
         metadata: metadata(facts, &header),
         events,
-        inflated_bytes: inflated.len(),
+        inflated_bytes: text.len(),
     })))
 }
 
-/// The batch's text bytes, and one gzip member that holds them.
-fn open_batch<'a>(batch: &'a [u8], limits: &Limits) -> Result<(Cow<'a, [u8]>, Cow<'a, [u8]>), Refusal> {
+/// A batch before and after compressing.
+struct Opened<'a> {
+    text: Cow<'a, [u8]>,
+    /// One member that holds the text.
+    gzip: Cow<'a, [u8]>,
+}
+
+/// The batch's text, and one gzip member that holds it.
+fn open_batch<'a>(batch: &'a [u8], limits: &Limits) -> Result<Opened<'a>, Refusal> {
     // Writing into memory does not fail; if it did, the batch would be refused as one that cannot be compressed.
     let anew = |bytes: &[u8]| {
         deflate(bytes).map_err(|source| InflateError::Damaged { member: 0, inflated: bytes.len(), source })
@@ -217,13 +224,12 @@ fn open_batch<'a>(batch: &'a [u8], limits: &Limits) -> Result<(Cow<'a, [u8]>, Co
         if batch.len() > limits.inflated_bytes_max {
             return Err(InflateError::TooLarge { max: limits.inflated_bytes_max }.into());
         }
-        return Ok((Cow::Borrowed(batch), Cow::Owned(anew(batch)?)));
+        return Ok(Opened { text: Cow::Borrowed(batch), gzip: Cow::Owned(anew(batch)?) });
     }
     let inflated = inflate(batch, limits.inflated_bytes_max, limits.ratio_max)?;
     // Browsers stop at the first member, so what has several is written anew as one.
-    let stored =
-        if inflated.members == 1 { Cow::Borrowed(batch) } else { Cow::Owned(anew(&inflated.bytes)?) };
-    Ok((Cow::Owned(inflated.bytes), stored))
+    let gzip = if inflated.members == 1 { Cow::Borrowed(batch) } else { Cow::Owned(anew(&inflated.bytes)?) };
+    Ok(Opened { text: Cow::Owned(inflated.bytes), gzip })
 }
 
 /// The number of events, all of them well-formed and of the session's time.

@@ -6,6 +6,8 @@
 //! In the order a batch travels: [`upload`] splits the body, [`admit`] decides on it, [`object_key`] names the chunk,
 //! [`summary`] reads it once, [`manifest`] unites the summaries, [`viewer`] plans what a player gets to read.
 
+#![cfg_attr(test, allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation))]
+
 pub mod admit;
 pub mod config;
 pub mod event_line;
@@ -16,6 +18,7 @@ pub mod object_key;
 pub mod origin;
 pub mod reply;
 pub mod sampling;
+pub mod scrub;
 pub mod store;
 pub mod summary;
 pub mod text;

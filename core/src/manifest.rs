@@ -428,7 +428,7 @@ fn gaps(page: &Page) -> Vec<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::{ChunkMetadata, MarkerKind, OpeningSource, Summariser};
+    use crate::summary::{Browser, ChunkMetadata, MarkerKind, OpeningSource, Summariser};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -558,7 +558,7 @@ mod tests {
                     at: positions(1).remove(0),
                     release: Some(seed.to_string()),
                     environment: None,
-                    browser: Default::default(),
+                    browser: Browser::default(),
                 });
                 summary.users = vec![format!("u{seed}"), "u".into()];
                 summary.segments = vec![format!("s{seed}")];

@@ -453,7 +453,7 @@ impl Summariser {
                 self.mark(at_ms, index, MarkerKind::Navigation, label("to", MESSAGE_CHARS_MAX));
             }
             "tapedeck.custom" => {
-                self.mark(at_ms, index, MarkerKind::Custom, label("name", MESSAGE_CHARS_MAX))
+                self.mark(at_ms, index, MarkerKind::Custom, label("name", MESSAGE_CHARS_MAX));
             }
             "tapedeck.lost" => self.mark(at_ms, index, MarkerKind::Lost, label("reason", MESSAGE_CHARS_MAX)),
             "tapedeck.identify" => {

@@ -1,0 +1,484 @@
+//! What nobody should store, overwritten inside a batch's JSON strings: card numbers, tokens, addresses.
+//!
+//! The recorder masks first; this does not rely on it. A match is overwritten by as many characters, in as many bytes, and
+//! everything else stays as it was written: nothing is serialised again. Fast looks at the raw bytes ([`may_hold`]) pick
+//! the few lines that could hold something; only of those are strings decoded, so that no escape can hide a match.
+
+mod card;
+mod iban;
+mod strings;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use regex::bytes::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use card::{begins_word, card_numbers, stands_alone};
+use iban::ibans;
+use strings::{Decoded, json_strings, overwrite};
+
+/// Most patterns of a project.
+pub const PATTERNS_MAX: usize = 20;
+/// Longest pattern, in bytes.
+pub const PATTERN_BYTES_MAX: usize = 512;
+/// Largest compiled pattern, in bytes.
+const PATTERN_COMPILED_BYTES_MAX: usize = 256 * 1024;
+
+/// Query parameters whose values are always overwritten, in lower case, sorted.
+const QUERY_NAMES: [&str; 26] = [
+    "access_token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "auth",
+    "auth_token",
+    "authorization",
+    "client_secret",
+    "email",
+    "id_token",
+    "jwt",
+    "mail",
+    "otp",
+    "pass",
+    "passwd",
+    "password",
+    "pwd",
+    "refresh_token",
+    "secret",
+    "session_token",
+    "sig",
+    "signature",
+    "ssn",
+    "ticket",
+    "token",
+    "x-amz-signature",
+];
+
+/// What of a project's config is about scrubbing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScrubConfig {
+    /// The project's own patterns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<Pattern>,
+    /// More names of query parameters, compared without regard to case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub query_names: Vec<String>,
+}
+
+/// A pattern with the name that it is counted under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pattern {
+    /// For counters.
+    pub name: String,
+    /// In the syntax of the crate `regex`, over ASCII classes.
+    pub regex: String,
+}
+
+/// Why a project's pattern is refused. The operator can mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum PatternError {
+    /// More than [`PATTERNS_MAX`].
+    #[error("{found} patterns, limit is {PATTERNS_MAX}")]
+    TooMany {
+        /// How many.
+        found: usize,
+    },
+    /// Longer than [`PATTERN_BYTES_MAX`].
+    #[error("pattern {name:?} is {found} bytes, limit is {PATTERN_BYTES_MAX}")]
+    TooLong {
+        /// Which.
+        name: String,
+        /// How long.
+        found: usize,
+    },
+    /// Not a regular expression, or one that takes too much memory.
+    #[error("pattern {name:?} cannot be used")]
+    Form {
+        /// Which.
+        name: String,
+        /// What the parser says.
+        source: Box<regex::Error>,
+    },
+    /// Matches nothing at every place.
+    #[error("pattern {name:?} matches the empty text")]
+    Empty {
+        /// Which.
+        name: String,
+    },
+}
+
+/// How often something of each kind was overwritten.
+pub type ScrubCounts = BTreeMap<String, u64>;
+
+/// A batch after scrubbing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// The whole batch, as long as before.
+    pub text: String,
+    /// What was overwritten.
+    pub counts: ScrubCounts,
+}
+
+/// A project's rules, compiled. Made once for a config.
+#[derive(Debug, Default)]
+pub struct Scrubber {
+    patterns: Vec<(String, Regex)>,
+    query_names: Vec<String>,
+}
+
+impl Scrubber {
+    /// Compiles a project's own rules.
+    ///
+    /// # Errors
+    /// [`PatternError`] names the pattern.
+    pub fn new(config: &ScrubConfig) -> Result<Self, PatternError> {
+        if config.patterns.len() > PATTERNS_MAX {
+            return Err(PatternError::TooMany { found: config.patterns.len() });
+        }
+        let patterns = config.patterns.iter().map(compile).collect::<Result<_, _>>()?;
+        let query_names = config.query_names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Ok(Self { patterns, query_names })
+    }
+
+    /// The batch with everything overwritten that should not be stored; `None` if there is nothing of that kind, which is
+    /// the usual case. `batch` is lines of valid JSON.
+    #[must_use]
+    pub fn scrub(&self, batch: &str) -> Option<Scrubbed> {
+        let mut text: Option<Vec<u8>> = None;
+        let mut counts = ScrubCounts::new();
+        let mut start = 0;
+        for line in batch.split_inclusive('\n') {
+            if !self.patterns.is_empty() || may_hold(line.as_bytes()) {
+                for range in self.scrub_line(line, &mut counts) {
+                    let text = text.get_or_insert_with(|| batch.as_bytes().to_vec());
+                    overwrite(&mut text[start + range.start..start + range.end]);
+                }
+            }
+            start += line.len();
+        }
+        // Characters were replaced by characters, so the text is UTF-8 as before.
+        let text = String::from_utf8(text?).ok()?;
+        Some(Scrubbed { text, counts })
+    }
+
+    /// Ranges of the characters in a line that are to be overwritten.
+    fn scrub_line(&self, line: &str, counts: &mut ScrubCounts) -> Vec<Range<usize>> {
+        let exempt = user_id(line);
+        let mut ranges = Vec::new();
+        for string in json_strings(line.as_bytes()) {
+            if exempt.as_ref().is_some_and(|exempt| exempt.contains(&string.start)) {
+                continue;
+            }
+            let decoded = Decoded::new(&line.as_bytes()[string.clone()]);
+            for found in self.find_all(&decoded.text, counts) {
+                ranges.extend(
+                    decoded.raw_characters(found).map(|raw| string.start + raw.start..string.start + raw.end),
+                );
+            }
+        }
+        ranges
+    }
+
+    /// Ranges of everything in a text that is to be overwritten. Overwriting may uncover more (what stood against a letter
+    /// may now stand alone), so it is done until nothing more is found: then scrubbing again changes nothing.
+    fn find_all(&self, text: &[u8], counts: &mut ScrubCounts) -> Vec<Range<usize>> {
+        let mut found = self.find(text, counts);
+        let mut new = found.clone();
+        let mut covered = Vec::new();
+        while !new.is_empty() {
+            if covered.is_empty() {
+                covered = text.to_vec();
+            }
+            for range in &new {
+                covered[range.clone()].fill(b'*');
+            }
+            // Overlapping finds of one pass are fine; a pattern that matches `*` itself must not go on for ever.
+            new = self.find(&covered, counts);
+            new.retain(|range| covered[range.clone()].iter().any(|b| *b != b'*'));
+            found.extend(new.iter().cloned());
+        }
+        found
+    }
+
+    fn find(&self, text: &[u8], counts: &mut ScrubCounts) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        let mut add = |kind: &str, found: Vec<Range<usize>>| {
+            if !found.is_empty() {
+                *counts.entry(kind.to_owned()).or_default() += found.len() as u64;
+                ranges.extend(found);
+            }
+        };
+        if may_hold_digits(text) {
+            add("card", card_numbers(text));
+            add("iban", ibans(text));
+            add("ssn", social_security_numbers(text));
+        }
+        if memchr::memchr(b'@', text).is_some() {
+            add("email", email_addresses(text));
+        }
+        if SECRET_STARTS.is_match(text) {
+            for (kind, regex) in SECRETS.iter() {
+                add(kind, standing_alone(regex, text));
+            }
+        }
+        if memchr::memchr(b'=', text).is_some() {
+            add("query", self.query_values(text));
+        }
+        for (name, regex) in &self.patterns {
+            add(name, regex.find_iter(text).map(|found| found.range()).collect());
+        }
+        ranges
+    }
+
+    /// Values of query parameters with a name that is not to be stored.
+    fn query_values(&self, text: &[u8]) -> Vec<Range<usize>> {
+        memchr::memchr_iter(b'=', text)
+            .filter_map(|equals| {
+                let start = text[..equals]
+                    .iter()
+                    .rposition(|b| !is_query_name(*b))
+                    .filter(|i| matches!(text[*i], b'?' | b'&' | b'#' | b';'))?
+                    + 1;
+                let name = std::str::from_utf8(&text[start..equals]).ok()?.to_ascii_lowercase();
+                let is_listed =
+                    QUERY_NAMES.binary_search(&name.as_str()).is_ok() || self.query_names.contains(&name);
+                let value = equals + 1..end_of_query_value(text, equals + 1);
+                // What is overwritten already is not counted again.
+                (is_listed && text[value.clone()].iter().any(|b| *b != b'*')).then_some(value)
+            })
+            .collect()
+    }
+}
+
+fn compile(pattern: &Pattern) -> Result<(String, Regex), PatternError> {
+    let name = || pattern.name.clone();
+    if pattern.regex.len() > PATTERN_BYTES_MAX {
+        return Err(PatternError::TooLong { name: name(), found: pattern.regex.len() });
+    }
+    let regex = RegexBuilder::new(&pattern.regex)
+        .unicode(false)
+        .size_limit(PATTERN_COMPILED_BYTES_MAX)
+        .build()
+        .map_err(|source| PatternError::Form { name: name(), source: Box::new(source) })?;
+    if regex.is_match(b"") {
+        return Err(PatternError::Empty { name: name() });
+    }
+    Ok((name(), regex))
+}
+
+/// Whether a line could hold something that is to be overwritten: never wrongly no, and seldom wrongly yes.
+fn may_hold(line: &[u8]) -> bool {
+    memchr::memchr(b'@', line).is_some()
+        || may_hold_digits(line)
+        || memchr::memchr_iter(b'=', line).any(|i| i > 0 && is_query_name(line[i - 1]))
+        || SECRET_STARTS.is_match(line)
+        || may_hold_hidden(line)
+}
+
+/// Whether there is a run of digits and separators long enough for a number of any kind: 11 bytes. Looks at every eighth byte,
+/// since no such run fits between two of those.
+fn may_hold_digits(text: &[u8]) -> bool {
+    const RUN: usize = 8;
+    let is_part = |b: u8| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'.' | 0xc2 | 0xa0);
+    let mut i = RUN - 1;
+    while i < text.len() {
+        if is_part(text[i]) {
+            let start = text[..i].iter().rposition(|b| !is_part(*b)).map_or(0, |before| before + 1);
+            let end = text[i..].iter().position(|b| !is_part(*b)).map_or(text.len(), |after| i + after);
+            if text[start..end].iter().filter(|b| b.is_ascii_digit()).count() >= RUN {
+                return true;
+            }
+            i = end;
+        }
+        i += RUN;
+    }
+    false
+}
+
+/// Whether an escape writes a character that needs none, as only somebody does who hides something: `\u0034`, `\/`.
+fn may_hold_hidden(line: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', line).any(|i| match line.get(i + 1) {
+        Some(b'/') => true,
+        Some(b'u') => {
+            line.get(i + 2..i + 4) == Some(b"00")
+                && line.get(i + 4).is_some_and(|d| matches!(d, b'2'..=b'7' | b'a' | b'A'))
+        }
+        _ => false,
+    })
+}
+
+/// The value of `payload.user` in a `tapedeck.identify` event: the customer's own id for the visitor, which stays.
+fn user_id(line: &str) -> Option<Range<usize>> {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow)]
+        data: Custom<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Custom<'a> {
+        tag: &'a str,
+        #[serde(borrow)]
+        payload: Identify<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Identify<'a> {
+        #[serde(borrow)]
+        user: &'a RawValue,
+    }
+    memchr::memmem::find(line.as_bytes(), b"tapedeck.identify")?;
+    let event: Event<'_> = serde_json::from_str(line).ok()?;
+    if event.data.tag != "tapedeck.identify" {
+        return None;
+    }
+    let user = event.data.payload.user.get();
+    // The raw value is a slice of the line.
+    let start = user.as_ptr().addr() - line.as_ptr().addr();
+    Some(start..start + user.len())
+}
+
+fn is_query_name(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'[' | b']' | b'%')
+}
+
+fn end_of_query_value(text: &[u8], start: usize) -> usize {
+    let ends = |b: &u8| {
+        b.is_ascii_whitespace() || matches!(b, b'&' | b'#' | b'"' | b'\'' | b'<' | b'>' | b')' | b';')
+    };
+    text[start..].iter().position(ends).map_or(text.len(), |length| start + length)
+}
+
+/// With what secrets of well-known forms begin; which one it is, [`SECRETS`] tells.
+static SECRET_STARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::new([
+        "eyJ",
+        "earer ",
+        "AKIA",
+        "ASIA",
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+        "github_pat_",
+        "glpat-",
+        "xox",
+        "sk_live_",
+        "sk_test_",
+        "rk_live_",
+        "rk_test_",
+        "whsec_",
+        "AIza",
+        "ya29.",
+        "sk-",
+        "SG.",
+        "npm_",
+        "dop_v1_",
+        "shpat_",
+        "hf_",
+        "PRIVATE KEY-----",
+    ])
+    .unwrap_or_else(|error| unreachable!("a fixed list of short literals: {error}"))
+});
+
+/// Secrets by kind.
+static SECRETS: LazyLock<[(&str, Regex); 4]> = LazyLock::new(|| {
+    let regex = |pattern: &str| {
+        RegexBuilder::new(pattern)
+            .unicode(false)
+            .build()
+            .unwrap_or_else(|error| unreachable!("a fixed pattern: {error}"))
+    };
+    [
+        // RFC 7519: three parts in base64url, the first two of them JSON objects.
+        ("jwt", regex(r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")),
+        // RFC 6750.
+        ("bearer", regex(r"[Bb]earer +[A-Za-z0-9._~+/-]{12,}=*")),
+        (
+            "api_key",
+            regex(concat!(
+                r"(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}",
+                r"|glpat-[A-Za-z0-9_-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
+                r"|whsec_[A-Za-z0-9+/]{24,}=*|AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}",
+                r"|sk-(?:ant|proj|svcacct)-[A-Za-z0-9_-]{20,}|sk-[A-Za-z0-9]{32,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+                r"|npm_[A-Za-z0-9]{36}|dop_v1_[0-9a-f]{64}|shpat_[0-9a-fA-F]{32}|hf_[A-Za-z0-9]{30,}",
+            )),
+        ),
+        (
+            "private_key",
+            regex(
+                r"(?s)-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\z)",
+            ),
+        ),
+    ]
+});
+
+fn standing_alone(regex: &Regex, text: &[u8]) -> Vec<Range<usize>> {
+    let found = regex.find_iter(text).map(|found| found.range());
+    found.filter(|range| begins_word(text, range.start)).collect()
+}
+
+/// `ddd-dd-dddd` of a number that can have been given out: not 000, 666 or 9xx, 00, 0000.
+fn social_security_numbers(text: &[u8]) -> Vec<Range<usize>> {
+    const LENGTH: usize = 11;
+    memchr::memchr_iter(b'-', text)
+        .filter_map(|hyphen| {
+            let start = hyphen.checked_sub(3)?;
+            let end = start + LENGTH;
+            let number = text.get(start..end)?;
+            let has_form = number.iter().enumerate().all(|(i, b)| match i {
+                3 | 6 => *b == b'-',
+                _ => b.is_ascii_digit(),
+            });
+            let was_given_out = !matches!(&number[..3], b"000" | b"666" | [b'9', ..])
+                && &number[4..6] != b"00"
+                && &number[7..] != b"0000";
+            let touches = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, b'-' | b'.'));
+            let is_longer =
+                touches(start.checked_sub(1).and_then(|i| text.get(i))) || text.get(end) == Some(&b'-');
+            (has_form && was_given_out && !is_longer && stands_alone(text, start, end)).then_some(start..end)
+        })
+        .collect()
+}
+
+/// Addresses as people write them: RFC 5321 without quotes and literals, and a domain with a top level of letters.
+fn email_addresses(text: &[u8]) -> Vec<Range<usize>> {
+    let is_local = |b: u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'') || b >= 0x80
+    };
+    let is_domain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || b >= 0x80;
+    memchr::memchr_iter(b'@', text)
+        .filter_map(|at| {
+            let start = text[..at].iter().rposition(|b| !is_local(*b)).map_or(0, |before| before + 1);
+            let end = text[at + 1..].iter().position(|b| !is_domain(*b)).map_or(text.len(), |n| at + 1 + n);
+            let local = text[start..at].iter().filter(|b| b.is_ascii_alphanumeric() || **b >= 0x80).count();
+            let domain = text[at + 1..end].trim_ascii_end();
+            let domain = domain.strip_suffix(b".").unwrap_or(domain);
+            let top = domain.rsplit(|b| *b == b'.').next()?;
+            let is_address = (1..=64).contains(&(at - start))
+                && local > 0
+                && domain.contains(&b'.')
+                && !domain.starts_with(b".")
+                && top.len() >= 2
+                && top.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80)
+                && !is_file_name(top);
+            is_address.then_some(start..at + 1 + domain.len())
+        })
+        .collect()
+}
+
+/// Endings of files that are no top-level domains: `logo@2x.png`, `vue@3.js`.
+fn is_file_name(top: &[u8]) -> bool {
+    const ENDINGS: [&[u8]; 20] = [
+        b"avif", b"bmp", b"css", b"gif", b"htm", b"html", b"ico", b"jpeg", b"jpg", b"js", b"json", b"map",
+        b"mjs", b"png", b"svg", b"ts", b"ttf", b"webp", b"woff", b"woff2",
+    ];
+    ENDINGS.contains(&top)
+}
+
+#[cfg(test)]
+mod tests;
