@@ -4,6 +4,11 @@
 //! Nothing here decides anything about sessions. What AWS does is the reference, and each module says where it differs.
 
 pub mod clock;
+mod digest;
+pub mod lambda;
+pub mod logs;
+pub mod mapping;
+pub mod process;
 pub mod queue;
 pub mod s3;
 pub mod store;

@@ -108,7 +108,8 @@ pub struct Depth {
 }
 
 impl Queue {
-    /// The queue that is kept in `store`, with the messages left there.
+    /// The queue that is kept in `store`, with the messages left there. Those that were received and not deleted are due
+    /// again at once, since who received them ended with the process that had the store open.
     ///
     /// # Errors
     /// When the store fails.
@@ -118,7 +119,7 @@ impl Queue {
             transaction.open_table(DUE)?;
             transaction.open_table(DEAD)?;
             transaction.open_table(COUNTERS)?;
-            Ok(())
+            release_received(transaction)
         })?;
         Ok(Self { store, config, shared: Arc::default() })
     }
@@ -334,6 +335,22 @@ fn receive(
         });
     }
     Ok(batch)
+}
+
+fn release_received(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let mut received = Vec::new();
+    for entry in transaction.open_table(MESSAGES)?.range::<u64>(..)? {
+        let (id, record) = entry?;
+        let record: Record = serde_json::from_slice(record.value())?;
+        if record.receives > 0 {
+            received.push((id.value(), record));
+        }
+    }
+    for (id, mut record) in received {
+        transaction.open_table(DUE)?.remove((record.visible_ms, id))?;
+        reschedule(transaction, id, &mut record, now_ms())?;
+    }
+    Ok(())
 }
 
 fn load(transaction: &WriteTransaction, id: u64) -> Result<Option<Record>, StoreError> {

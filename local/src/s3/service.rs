@@ -10,7 +10,6 @@ use http_body_util::{BodyExt as _, Limited};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::checksum::ChecksumHasher;
-use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto;
 use s3s::dto::{ETag, ETagCondition, StreamingBlob};
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -20,6 +19,7 @@ use super::counters::Counters;
 use super::event::object_created;
 use super::objects::{Condition, Content, ObjectMeta, Objects, PutError};
 use super::policy::Credential;
+use crate::digest::{hex, md5_hex};
 use crate::queue::Queue;
 use crate::store::{Store, StoreError};
 
@@ -583,19 +583,4 @@ fn last_modified(meta: &ObjectMeta) -> dto::Timestamp {
 
 fn to_i64(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn md5_hex(body: &[u8]) -> String {
-    let mut md5 = Md5::new();
-    md5.update(body);
-    hex(md5.finalize().as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
