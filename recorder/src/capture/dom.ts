@@ -1,0 +1,43 @@
+/**
+ * The page's DOM, by rrweb. Fields are masked as they are read; so is text that is edited in place, and whatever carries `autocomplete`.
+ */
+import { record } from "@rrweb/record";
+import { FULL_SNAPSHOT, type RecordedEvent } from "../events.js";
+
+export interface DomCapture {
+  /** Records a checkpoint, a meta event and a full snapshot, if the page is far enough to have had its first. */
+  checkpoint(): void;
+  stop(): void;
+}
+
+// `input` covers every type of input there is or will be, also those that `maskAllInputs` leaves out (hidden, file).
+const MASKED_INPUTS = { input: true, textarea: true, select: true };
+const MASKED_TEXT = '[contenteditable]:not([contenteditable="false"]), [contenteditable]:not([contenteditable="false"]) *, [autocomplete]';
+
+/** Starts with a checkpoint, at once or when the document is parsed. `failed` hears of defects inside rrweb's observers. */
+export function recordDom(emit: (event: RecordedEvent) => void, failed: (error: unknown) => void): DomCapture {
+  let begun = false;
+  const stop = record<RecordedEvent>({
+    emit(event) {
+      begun ||= event.type === FULL_SNAPSHOT;
+      emit(event);
+    },
+    recordAfter: "DOMContentLoaded",
+    maskInputOptions: MASKED_INPUTS,
+    maskTextSelector: MASKED_TEXT,
+    slimDOMOptions: "all",
+    errorHandler(error) {
+      // rrweb also calls the page's own functions inside this guard (`insertRule` and its like), whose exceptions the page must see.
+      if (error instanceof DOMException) return false;
+      failed(error);
+      return true;
+    },
+  });
+  if (stop === undefined) throw new Error("rrweb did not start; the console says why");
+  return {
+    checkpoint() {
+      if (begun) record.takeFullSnapshot(true);
+    },
+    stop,
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * Whether the page is seen, hidden or left.
+ */
+import type { Emit } from "../events.js";
+import type { Guard } from "../guard.js";
+
+export interface Leaving {
+  /** The page became hidden: it may come back, or be gone without another word. */
+  hidden(): void;
+  /** The page is being left. */
+  left(): void;
+}
+
+/** Watches until the function it returns is called. */
+export function watchVisibility(
+  emit: Emit,
+  leaving: Leaving,
+  guard: Guard,
+): () => void {
+  let left = false;
+  const onVisibility = guard(() => {
+    // A page that is left becomes hidden after `pagehide`, which says nothing new and would cost an upload.
+    if (left) return;
+    emit("tapedeck.visibility", { state: document.visibilityState });
+    if (document.visibilityState === "hidden") leaving.hidden();
+  });
+  const onPageHide = guard(() => {
+    left = true;
+    leaving.left();
+  });
+  // From the back/forward cache.
+  const onPageShow = (): void => {
+    left = false;
+  };
+  document.addEventListener("visibilitychange", onVisibility);
+  window.addEventListener("pagehide", onPageHide);
+  window.addEventListener("pageshow", onPageShow);
+  return () => {
+    document.removeEventListener("visibilitychange", onVisibility);
+    window.removeEventListener("pagehide", onPageHide);
+    window.removeEventListener("pageshow", onPageShow);
+  };
+}
