@@ -11,9 +11,9 @@ const settings = {
 
 test("settings are all there or nothing", () => {
   expect(parseSettings({ ...settings, more: 1 })).toEqual(settings);
-  expect(parseSettings({ ...settings, edge: undefined })).toBeUndefined();
-  expect(parseSettings(null)).toBeUndefined();
-  expect(parseSettings("<!doctype html>")).toBeUndefined();
+  expect(parseSettings({ ...settings, edge: undefined })).toBeNull();
+  expect(parseSettings(null)).toBeNull();
+  expect(parseSettings("<!doctype html>")).toBeNull();
 });
 
 test("the link keeps the token in the fragment, and whole", () => {

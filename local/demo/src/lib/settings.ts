@@ -10,9 +10,9 @@ export interface Settings {
   viewer_token: string;
 }
 
-/** Returns the settings, or undefined when the value is something else. */
-export function parseSettings(value: unknown): Settings | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
+/** Returns the settings, or null when the value is something else. */
+export function parseSettings(value: unknown): Settings | null {
+  if (typeof value !== "object" || value === null) return null;
   const { edge, project, project_key, player, viewer_token } = value as Record<string, unknown>;
   if (
     typeof edge !== "string" ||
@@ -21,7 +21,7 @@ export function parseSettings(value: unknown): Settings | undefined {
     typeof player !== "string" ||
     typeof viewer_token !== "string"
   )
-    return undefined;
+    return null;
   return { edge, project, project_key, player, viewer_token };
 }
 
