@@ -1,0 +1,116 @@
+/** A chunk's bytes into events: inflated, parsed and bounded, since a recording is written by strangers. */
+
+import { EventType, type eventWithTime } from "@rrweb/types";
+import { sanitise } from "./sanitise.ts";
+import { settleTimes } from "./settle.ts";
+import { type Summary, summarise } from "./summary.ts";
+
+/** The ceilings of spec/upload.md: no edge admits more. */
+export const CHUNK_LIMITS = {
+  compressedBytesMax: 8 * 1024 * 1024,
+  inflatedBytesMax: 32 * 1024 * 1024,
+  eventsMax: 100_000,
+};
+
+export interface Decoded {
+  /** Sorted by time, safe to replay, each mouse position an event of its own. */
+  events: eventWithTime[];
+  summary: Summary;
+  inflatedBytes: number;
+  /** Lines that were no event rrweb could show. */
+  refused: number;
+}
+
+export class DecodeError extends Error {
+  override name = "DecodeError";
+}
+
+/**
+ * The events of one chunk.
+ *
+ * @throws {DecodeError} if it is not one whole gzip member of NDJSON within {@link CHUNK_LIMITS}.
+ */
+export async function decodeChunk(body: ArrayBuffer): Promise<Decoded> {
+  const { text, bytes } = await inflate(body);
+  const events: eventWithTime[] = [];
+  let refused = 0;
+  let from = 0;
+  while (from < text.length) {
+    let end = text.indexOf("\n", from);
+    if (end < 0) end = text.length;
+    if (events.length + refused >= CHUNK_LIMITS.eventsMax) {
+      throw new DecodeError(`chunk has more than ${CHUNK_LIMITS.eventsMax} events`);
+    }
+    const event = parseEvent(text.slice(from, end));
+    if (event === null) refused++;
+    else events.push(event);
+    from = end + 1;
+  }
+  // The summary first: its rules speak of the events as they were recorded.
+  const summary = summarise(events);
+  return { events: settleTimes(events.filter(sanitise)), summary, inflatedBytes: bytes, refused };
+}
+
+async function inflate(body: ArrayBuffer): Promise<{ text: string; bytes: number }> {
+  const stream = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let bytes = 0;
+  try {
+    for await (const part of stream) {
+      bytes += part.byteLength;
+      if (bytes > CHUNK_LIMITS.inflatedBytesMax) {
+        throw new DecodeError(`chunk is more than ${CHUNK_LIMITS.inflatedBytesMax} bytes after gunzip`);
+      }
+      text += decoder.decode(part, { stream: true });
+    }
+    text += decoder.decode();
+  } catch (error) {
+    if (error instanceof DecodeError) throw error;
+    throw new DecodeError("chunk is not one whole gzip member of UTF-8", { cause: error });
+  }
+  return { text, bytes };
+}
+
+/** One line as an event of a type rrweb shows and of the shape it relies on, or null. */
+function parseEvent(line: string): eventWithTime | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    // Expected of outside bytes, and counted by the caller: one bad line does not cost the others.
+    return null;
+  }
+  if (!isObject(value) || typeof value.timestamp !== "number" || !Number.isFinite(value.timestamp)) return null;
+  const data = value.data;
+  switch (value.type) {
+    case EventType.DomContentLoaded:
+    case EventType.Load:
+      break;
+    case EventType.FullSnapshot:
+      if (!isObject(data) || !isObject(data.node) || !Array.isArray(data.node.childNodes)) return null;
+      if (!isObject(data.initialOffset)) data.initialOffset = { left: 0, top: 0 };
+      break;
+    case EventType.IncrementalSnapshot:
+      if (!isObject(data) || typeof data.source !== "number") return null;
+      break;
+    case EventType.Meta:
+      if (!isObject(data) || !isExtent(data.width) || !isExtent(data.height)) return null;
+      break;
+    case EventType.Custom:
+      if (!isObject(data) || typeof data.tag !== "string") return null;
+      break;
+    default:
+      return null;
+  }
+  value.timestamp = Math.trunc(value.timestamp);
+  return value as unknown as eventWithTime;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isExtent(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value <= 32_768;
+}

@@ -1,0 +1,421 @@
+import type { Decoded } from "../load/decode.ts";
+import type { Decoder } from "../load/decoder.ts";
+import { Loader } from "../load/loader.ts";
+import { type ChunkRef, chunkName, type Manifest, type NewerChunk } from "../session/manifest.ts";
+import { type LearnedChunk, modelOf } from "../session/model.ts";
+import { type Hole, holesOf, nextChange, type Plan, pageAt, plan } from "../session/plan.ts";
+import { type Moment, type Source, SourceError } from "../source/source.ts";
+import { type Piece, Stage } from "./stage.ts";
+
+/**
+ * - `opening`: the session is being asked for.
+ * - `waiting`: nothing of it has arrived yet, which may change any second.
+ * - `failed`: see `error`.
+ * - `loading`: the moment's chunks are not there yet. `wanting` tells whether it plays once they are.
+ * - `paused`, `playing`: the picture is that of `timeMs`.
+ * - `ended`: paused at the end.
+ */
+export type Status = "opening" | "waiting" | "failed" | "loading" | "paused" | "playing" | "ended";
+
+export interface State {
+  status: Status;
+  error: Error | null;
+  /** Whether it plays, or would if it could. */
+  wanting: boolean;
+  manifest: Manifest | null;
+  /** Unix milliseconds. 0 until the session is there. */
+  timeMs: number;
+  page: string | null;
+  /** Holes of all pages. */
+  holes: Hole[];
+  /** The hole that the moment lies in, if any. */
+  inHole: Hole | null;
+  /** Something is missing between the checkpoint and the moment. */
+  incomplete: boolean;
+  /** The page has no checkpoint: there is nothing to show of it. */
+  blank: boolean;
+  /** The last jump over a hole: for a moment, so that it can be told. */
+  skipped: Hole | null;
+  /** Whether the session may still grow. */
+  live: boolean;
+  /** What is ready to play, of all pages. */
+  loaded: { fromMs: number; toMs: number }[];
+  /** Compressed bytes that the moment needs, and how many of them are there. */
+  progress: { have: number; need: number };
+  /** Why loading does not get on. */
+  trouble: Error | null;
+  chunksFetched: number;
+  bytesFetched: number;
+  speed: number;
+}
+
+/** How far is loaded ahead: a little while paused, so that opening a moment costs little; more while playing, by the speed. */
+const LOOKAHEAD = { pausedMs: 5_000, playingMs: 20_000, chunksMax: 6 };
+/** A session whose last event is younger may grow. The recorder sends at least every minute. */
+const LIVE_MS = 120_000;
+const POLL_MS = 5_000;
+const SKIPPED_SHOWN_MS = 4_000;
+
+/** Plays one session. Knows nothing of the DOM but the element that the {@link Stage} lives in. */
+export class Player {
+  readonly #source: Source;
+  readonly #loader: Loader;
+  readonly #stage: Stage;
+  readonly #onchange: (state: State) => void;
+  readonly #closed = new AbortController();
+  readonly #session: { startMs: number };
+
+  #manifest: Manifest | null = null;
+  #newer: NewerChunk[] = [];
+  readonly #learned = new Map<string, LearnedChunk>();
+  readonly #lost = new Set<string>();
+  /** The edge's clock minus ours. */
+  #clockMs = 0;
+  #model: Manifest | null = null;
+  #holes: Hole[] = [];
+
+  #status: Status = "opening";
+  #error: Error | null = null;
+  #wanting = false;
+  #timeMs = 0;
+  /** Where the link leads to, until that is known and reached. */
+  #target: Moment | null;
+  #plan: Plan | null = null;
+  #pieces: readonly Piece[] = [];
+  #loaded: State["loaded"] = [];
+  #progress: State["progress"] = { have: 0, need: 0 };
+  #speed = 1;
+  #skipped: { hole: Hole; untilMs: number } | null = null;
+  /** When {@link #advance} next has something to decide. */
+  #nextMs = Number.NEGATIVE_INFINITY;
+  #frame = 0;
+  #poll: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    source: Source,
+    decoder: Decoder,
+    stage: Stage,
+    options: { sessionStartMs: number; at: Moment; onchange: (state: State) => void },
+  ) {
+    this.#source = source;
+    this.#stage = stage;
+    this.#session = { startMs: options.sessionStartMs };
+    this.#target = options.at;
+    this.#onchange = options.onchange;
+    this.#loader = new Loader((name, signal) => source.chunk(name, signal), decoder, {
+      onready: (name, decoded) => this.#ready(name, decoded),
+      onlost: (name) => {
+        this.#lost.add(name);
+        this.#remodel();
+      },
+      onrefused: (error) => this.#fail(error),
+      ontrouble: () => this.#publish(),
+    });
+    // A hidden tab draws no frames: rrweb would catch up with one leap.
+    document.addEventListener("visibilitychange", () => this.#update(), { signal: this.#closed.signal });
+  }
+
+  /** Asks for the session, and again for as long as it may grow. */
+  async open(): Promise<void> {
+    clearTimeout(this.#poll);
+    try {
+      const at = this.#target ?? Math.round(this.#timeMs);
+      const view = await this.#source.view(at, this.#closed.signal);
+      this.#clockMs = view.nowMs - Date.now();
+      this.#manifest = view.manifest;
+      this.#newer = view.newer;
+      this.#error = null;
+      if (this.#status === "waiting" || this.#status === "failed") this.#status = "opening";
+      this.#remodel();
+    } catch (error) {
+      if (this.#closed.signal.aborted) return;
+      const failure = error instanceof Error ? error : new Error(String(error));
+      if (failure instanceof SourceError && failure.kind === "not_found" && this.#young(this.#session.startMs)) {
+        this.#status = "waiting";
+      } else if (this.#model === null || (failure instanceof SourceError && !failure.passes)) {
+        this.#fail(failure);
+        return;
+      }
+      // A session that already plays goes on with what is known of it.
+    }
+    this.#publish();
+    if (this.#live()) this.#poll = setTimeout(() => this.#pollWhenSeen(), POLL_MS);
+  }
+
+  play(): void {
+    if (this.#model === null || this.#wanting) return;
+    this.#wanting = true;
+    this.#target = null;
+    if (this.#status === "ended") this.#timeMs = this.#model.started_ms;
+    this.#update();
+    this.#tick();
+  }
+
+  pause(): void {
+    this.#wanting = false;
+    cancelAnimationFrame(this.#frame);
+    if (this.#stage.playing) {
+      this.#timeMs = this.#bounded(this.#stage.timeMs);
+      this.#stage.pause();
+    }
+    this.#update();
+  }
+
+  toggle(): void {
+    if (this.#wanting) this.pause();
+    else this.play();
+  }
+
+  /** Goes to a moment, in Unix milliseconds. What is fetched for another one is cancelled. */
+  seek(timeMs: number): void {
+    if (this.#model === null) return;
+    this.#stage.pause();
+    this.#skipped = null;
+    this.#target = null;
+    this.#timeMs = this.#bounded(timeMs);
+    this.#update();
+    if (this.#wanting) this.#tick();
+  }
+
+  /** Shows a moment if that costs no request. */
+  scrub(timeMs: number): void {
+    if (this.#model === null) return;
+    const time = this.#bounded(timeMs);
+    const page = pageAt(this.#model, time);
+    if (page === null) return;
+    const { needed } = plan(this.#model, page, time, { ms: 0, chunksMax: 0 });
+    if (needed.every((name) => this.#loader.get(name) !== undefined)) this.seek(time);
+  }
+
+  setSpeed(speed: number): void {
+    this.#speed = speed;
+    this.#stage.setSpeed(speed);
+    this.#nextMs = Number.NEGATIVE_INFINITY;
+    this.#update();
+  }
+
+  /** Tries at once what failed. */
+  retry(): void {
+    this.#loader.retry();
+    if (this.#status === "failed" || this.#status === "waiting") {
+      this.#status = "opening";
+      this.#publish();
+    }
+    void this.open();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    clearTimeout(this.#poll);
+    cancelAnimationFrame(this.#frame);
+    this.#loader.close();
+    this.#stage.clear();
+  }
+
+  #pollWhenSeen(): void {
+    if (document.visibilityState === "visible") {
+      void this.open();
+      return;
+    }
+    const again = () => {
+      if (document.visibilityState === "hidden") return;
+      document.removeEventListener("visibilitychange", again);
+      void this.open();
+    };
+    document.addEventListener("visibilitychange", again, { signal: this.#closed.signal });
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
+    this.#status = "failed";
+    this.#wanting = false;
+    cancelAnimationFrame(this.#frame);
+    this.#stage.pause();
+    this.#publish();
+  }
+
+  #ready(name: string, { summary, inflatedBytes }: Decoded): void {
+    const newer = this.#newer.find((ref) => refName(ref) === name);
+    if (newer === undefined || this.#learned.has(name)) {
+      this.#update();
+      return;
+    }
+    this.#learned.set(name, { ...newer, inflatedBytes, summary });
+    this.#remodel();
+  }
+
+  /** What is known of the session has changed. */
+  #remodel(): void {
+    this.#model = modelOf(this.#manifest, [...this.#learned.values()], this.#lost);
+    this.#holes = (this.#model?.pages ?? []).flatMap(holesOf);
+    this.#nextMs = Number.NEGATIVE_INFINITY;
+    const unlearned = this.#unlearned();
+    if (this.#model === null) {
+      // All that there is may be newer than the manifest: then its chunks tell the times.
+      this.#loader.want(unlearned);
+      if (unlearned.length === 0) this.#fail(new SourceError("unreadable", "none of the session's chunks can be read"));
+      return;
+    }
+    if (this.#target !== null) {
+      const { started_ms, ended_ms } = this.#model;
+      this.#timeMs = this.#bounded(
+        this.#target === "start" ? started_ms : this.#target === "end" ? ended_ms : this.#target,
+      );
+      if (unlearned.length === 0) this.#target = null;
+    }
+    this.#update();
+  }
+
+  #unlearned(): string[] {
+    return this.#newer.map(refName).filter((name) => !this.#learned.has(name) && !this.#lost.has(name));
+  }
+
+  /** Plans for the present moment, and shows or plays it if everything is there. */
+  #update(): void {
+    const model = this.#model;
+    if (model === null || this.#status === "failed") return;
+    if (this.#stage.playing) this.#timeMs = this.#bounded(this.#stage.timeMs);
+    if (this.#wanting) this.#leaveHole();
+    const page = pageAt(model, this.#timeMs) as string;
+    let next = this.#planned(model, page);
+    if (next.showsMs !== null && next.showsMs > this.#timeMs) {
+      this.#timeMs = next.showsMs;
+      next = this.#planned(model, page);
+    }
+    this.#plan = next;
+    this.#nextMs = Math.min(nextChange(model, this.#timeMs), this.#timeMs + 1_000 * this.#speed);
+    this.#loader.want([...next.needed, ...next.ahead, ...this.#unlearned()]);
+    this.#pieces = this.#available(next);
+    this.#measure(model, next);
+    try {
+      this.#present(model, page, next);
+    } catch (cause) {
+      this.#fail(new Error("the recording has an event that cannot be shown", { cause }));
+    }
+    this.#publish();
+  }
+
+  #present(model: Manifest, page: string, { needed }: Plan): void {
+    if (this.#pieces.length < needed.length) {
+      this.#stage.pause();
+      this.#status = "loading";
+    } else if (this.#timeMs >= model.ended_ms - 1) {
+      this.#stage.show(page, this.#pieces, this.#timeMs);
+      // A live session goes on as soon as there is more.
+      if (!this.#live()) this.#wanting = false;
+      this.#status = this.#wanting ? "loading" : this.#live() ? "paused" : "ended";
+    } else if (this.#wanting && document.visibilityState === "visible") {
+      if (!this.#stage.playing || !this.#stage.has(page, this.#pieces)) {
+        this.#stage.play(page, this.#pieces, this.#timeMs);
+      }
+      this.#status = "playing";
+    } else {
+      this.#stage.show(page, this.#pieces, this.#timeMs);
+      this.#status = "paused";
+    }
+  }
+
+  #planned(model: Manifest, page: string): Plan {
+    const ms = this.#wanting ? LOOKAHEAD.playingMs * Math.max(1, this.#speed / 2) : LOOKAHEAD.pausedMs;
+    return plan(model, page, this.#timeMs, { ms, chunksMax: LOOKAHEAD.chunksMax });
+  }
+
+  /** What of the plan is there without a gap: later pieces would be applied to a picture they do not belong to. */
+  #available({ page, needed, ahead }: Plan): Piece[] {
+    const pieces: Piece[] = [];
+    for (const name of [...needed, ...ahead.filter((name) => name.startsWith(`${page}-`))]) {
+      const decoded = this.#loader.get(name);
+      if (decoded === undefined) break;
+      pieces.push({ name, events: decoded.events });
+    }
+    return pieces;
+  }
+
+  /** Playing does not wait through what is missing. */
+  #leaveHole(): void {
+    const hole = this.#holeAt(this.#timeMs);
+    if (hole === null) return;
+    this.#stage.pause();
+    this.#timeMs = hole.toMs;
+    this.#skipped = { hole, untilMs: performance.now() + SKIPPED_SHOWN_MS };
+  }
+
+  #holeAt(timeMs: number): Hole | null {
+    if (this.#model === null) return null;
+    const page = pageAt(this.#model, timeMs);
+    return this.#holes.find((hole) => hole.page === page && hole.fromMs < timeMs && timeMs < hole.toMs) ?? null;
+  }
+
+  #tick(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => {
+      if (!this.#wanting) return;
+      const time = this.#stage.playing ? this.#bounded(this.#stage.timeMs) : this.#timeMs;
+      const ended = this.#model !== null && time >= this.#model.ended_ms - 1;
+      if (time >= this.#nextMs || (ended && this.#status === "playing")) {
+        this.#update();
+      } else {
+        this.#timeMs = time;
+        this.#publish();
+      }
+      if (this.#wanting) this.#tick();
+    });
+  }
+
+  #measure(model: Manifest, { needed }: Plan): void {
+    this.#loaded = [];
+    this.#progress = { have: 0, need: 0 };
+    for (const { page, chunks } of model.pages) {
+      for (const { seq, hash, bytes, first_ms, last_ms } of chunks) {
+        const name = chunkName(page, seq, hash);
+        const ready = this.#loader.get(name) !== undefined;
+        if (ready) this.#loaded.push({ fromMs: first_ms, toMs: last_ms });
+        if (!needed.includes(name)) continue;
+        this.#progress.need += bytes;
+        if (ready) this.#progress.have += bytes;
+      }
+    }
+  }
+
+  #live(): boolean {
+    if (this.#status === "waiting" || this.#unlearned().length > 0) return true;
+    return this.#model !== null && this.#young(this.#model.ended_ms + (this.#model.skew_ms ?? 0));
+  }
+
+  #young(ms: number): boolean {
+    return Date.now() + this.#clockMs - ms < LIVE_MS;
+  }
+
+  #bounded(timeMs: number): number {
+    if (this.#model === null) return timeMs;
+    return Math.min(Math.max(timeMs, this.#model.started_ms), this.#model.ended_ms - 1);
+  }
+
+  #publish(): void {
+    if (this.#skipped !== null && performance.now() > this.#skipped.untilMs) this.#skipped = null;
+    this.#onchange({
+      status: this.#status,
+      error: this.#error,
+      wanting: this.#wanting,
+      manifest: this.#model,
+      timeMs: Math.round(this.#timeMs),
+      page: this.#plan?.page ?? null,
+      holes: this.#holes,
+      inHole: this.#holeAt(this.#timeMs),
+      incomplete: (this.#plan?.holes.length ?? 0) > 0,
+      blank: this.#plan !== null && this.#plan.showsMs === null,
+      skipped: this.#skipped?.hole ?? null,
+      live: this.#live(),
+      loaded: this.#loaded,
+      progress: this.#progress,
+      trouble: this.#loader.trouble,
+      chunksFetched: this.#loader.fetches,
+      bytesFetched: this.#loader.bytes,
+      speed: this.#speed,
+    });
+  }
+}
+
+function refName(ref: ChunkRef): string {
+  return chunkName(ref.page, ref.seq, ref.hash);
+}

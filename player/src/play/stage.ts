@@ -1,0 +1,164 @@
+import { Replayer } from "@rrweb/replay";
+import { EventType, type eventWithTime, IncrementalSource, MouseInteractions } from "@rrweb/types";
+
+/** The events of one chunk, as the loader keeps them. */
+export interface Piece {
+  name: string;
+  events: readonly eventWithTime[];
+}
+
+/**
+ * One rrweb `Replayer`, given a page load's events piece by piece.
+ *
+ * - It is created with two stub events, at the Unix epoch and long after any session, so that rrweb's offsets are Unix milliseconds and it never
+ *   believes that it has finished.
+ * - Pieces go into the private `service.state.context.events`; `addEvent` would apply an event that lies before the current moment at once.
+ *   The dependency is pinned, and test/stage.test.ts holds the field.
+ * - `UNSAFE_replayCanvas` is never set: it lets a recording run scripts.
+ */
+export class Stage {
+  readonly #root: HTMLElement;
+  readonly #onresize: (width: number, height: number) => void;
+  #replayer: Replayer | null = null;
+  #page: string | null = null;
+  #pieces: readonly Piece[] = [];
+  #speed = 1;
+  #playing = false;
+  /** The moment that is on the stage, while it does not play. */
+  #atMs = 0;
+
+  constructor(root: HTMLElement, onresize: (width: number, height: number) => void) {
+    this.#root = root;
+    this.#onresize = onresize;
+  }
+
+  /** Whether it holds exactly these pieces of this page. */
+  has(page: string, pieces: readonly Piece[]): boolean {
+    return this.#page === page && samePieces(this.#pieces, pieces);
+  }
+
+  get playing(): boolean {
+    return this.#playing;
+  }
+
+  /** The moment that is shown, in Unix milliseconds. */
+  get timeMs(): number {
+    return this.#playing && this.#replayer !== null ? this.#replayer.getCurrentTime() : this.#atMs;
+  }
+
+  /** Shows `page` at `timeMs`, from pieces that begin with a checkpoint at or before it, and waits there. */
+  show(page: string, pieces: readonly Piece[], timeMs: number): void {
+    if (!this.#playing && this.#atMs === timeMs && this.has(page, pieces)) return;
+    const previous = this.#take(page, pieces);
+    this.#playing = false;
+    this.#atMs = timeMs;
+    this.#replayer?.pause(offset(timeMs));
+    previous?.destroy();
+  }
+
+  /** Plays `page` from `timeMs` on. The pieces may end before the page does: more can be given by playing again. */
+  play(page: string, pieces: readonly Piece[], timeMs: number): void {
+    const previous = this.#take(page, pieces);
+    this.#playing = true;
+    this.#replayer?.play(offset(timeMs));
+    previous?.destroy();
+  }
+
+  /** Stops where it is. */
+  pause(): void {
+    if (!this.#playing) return;
+    this.#atMs = this.timeMs;
+    this.#playing = false;
+    this.#replayer?.pause();
+  }
+
+  setSpeed(speed: number): void {
+    this.#speed = speed;
+    this.#replayer?.setConfig({ speed });
+  }
+
+  clear(): void {
+    this.#replayer?.destroy();
+    this.#replayer = null;
+    this.#page = null;
+    this.#pieces = [];
+    this.#playing = false;
+  }
+
+  /** Puts the pieces in place. Returns the replayer that is no longer needed once the new one shows something. */
+  #take(page: string, pieces: readonly Piece[]): Replayer | null {
+    const previous = this.#replayer;
+    const same = previous !== null && this.#page === page;
+    if (same && samePieces(this.#pieces, pieces)) return null;
+    const replayer = same && continues(this.#pieces, pieces) ? previous : this.#create();
+    const events = replayer.service.state.context.events;
+    const last = events.pop() as eventWithTime;
+    events.length = 1;
+    // Sorted again, since positions of the pointer may lie before the end of the chunk before.
+    for (const event of pieces.flatMap((piece) => piece.events).sort((a, b) => a.timestamp - b.timestamp)) {
+      events.push(event);
+    }
+    events.push(last);
+    if (pieces.some((piece) => piece.events.some(isTouch))) {
+      replayer.wrapper.querySelector(".replayer-mouse")?.classList.add("touch-device");
+    }
+    this.#replayer = replayer;
+    this.#page = page;
+    this.#pieces = pieces;
+    return replayer === previous ? null : previous;
+  }
+
+  #create(): Replayer {
+    const replayer = new Replayer([stub(0), stub(FAR_MS)], {
+      root: this.#root,
+      speed: this.#speed,
+      showWarning: false,
+      // The keyboard belongs to the player.
+      triggerFocus: false,
+      mouseTail: matchMedia("(prefers-reduced-motion: reduce)").matches
+        ? false
+        : { duration: 600, lineCap: "round", lineWidth: 3, strokeStyle: "#e8743b" },
+    });
+    replayer.iframe.title = "Recorded page";
+    replayer.iframe.tabIndex = -1;
+    replayer.on("resize", (size) => {
+      const { width, height } = size as { width: number; height: number };
+      this.#onresize(width, height);
+    });
+    return replayer;
+  }
+}
+
+/** The year 2286: after any event, and still exact to the half millisecond. */
+const FAR_MS = 1e13;
+
+/** A moment includes its own events: rrweb applies what lies before the offset. */
+function offset(timeMs: number): number {
+  return timeMs + 0.5;
+}
+
+function stub(timestamp: number): eventWithTime {
+  return { type: EventType.Custom, timestamp, data: { tag: "tapedeck.stub", payload: {} } };
+}
+
+function samePieces(a: readonly Piece[], b: readonly Piece[]): boolean {
+  return a.length === b.length && a.every((piece, index) => piece.name === b[index]?.name);
+}
+
+/** Whether `next` only appends to `now`, or also drops from its start: then what was applied stays applied. */
+function continues(now: readonly Piece[], next: readonly Piece[]): boolean {
+  const first = next[0];
+  if (first === undefined) return false;
+  const from = now.findIndex((piece) => piece.name === first.name);
+  // Nothing in common: rrweb begins anew at the checkpoint, forward as well as back.
+  if (from < 0) return !next.some((piece) => now.some((other) => other.name === piece.name));
+  return samePieces(now.slice(from, from + next.length), next.slice(0, now.length - from));
+}
+
+function isTouch(event: eventWithTime): boolean {
+  return (
+    event.type === EventType.IncrementalSnapshot &&
+    (event.data.source === IncrementalSource.TouchMove ||
+      (event.data.source === IncrementalSource.MouseInteraction && event.data.type === MouseInteractions.TouchStart))
+  );
+}

@@ -1,0 +1,181 @@
+/**
+ * Which chunks show a moment. Pure: everything follows from the manifest and the time.
+ *
+ * Cases are in tests/vectors/plan.json.
+ */
+
+import { type Chunk, chunkName, type Manifest, type Page } from "./manifest.ts";
+
+export interface Plan {
+  page: string;
+  /** The moment that can be shown: the time asked for, or the page's first checkpoint where none lies before. Null: no checkpoint at all. */
+  showsMs: number | null;
+  /** Chunks that must be there first, in order: from the checkpoint's to the one that holds the moment. */
+  needed: string[];
+  /** Chunks that come next, bounded by {@link Lookahead}, of this page or of the one that is shown then. */
+  ahead: string[];
+  /** What is missing between the checkpoint and the moment: so the picture may lack changes. */
+  holes: Hole[];
+}
+
+/** A stretch of a page's time of which nothing is there. The end is exclusive. */
+export interface Hole {
+  page: string;
+  fromMs: number;
+  toMs: number;
+}
+
+export interface Lookahead {
+  ms: number;
+  chunksMax: number;
+}
+
+/**
+ * The page load to show at `time`: of those that run then, the one whose latest chunk began last. A recorder sends what it has when a tab is
+ * hidden, so the tab one changed to begins a chunk later than the one one left. Where none runs, the one that ended last; before the first
+ * page load, the first. Page loads without a checkpoint count only if no other has one. Null: no page load at all.
+ */
+export function pageAt(manifest: Manifest, time: number): string | null {
+  const showable = manifest.pages.filter((page) => page.chunks.some((chunk) => chunk.checkpoints.length > 0));
+  const pages = showable.length > 0 ? showable : manifest.pages;
+  let best: { page: Page; rank: [number, number] } | null = null;
+  for (const page of pages) {
+    if (page.first_ms > time) continue;
+    const runs = page.last_ms >= time;
+    const rank: [number, number] = [runs ? 1 : 0, runs ? latestStart(page, time) : page.last_ms];
+    if (best === null || rank[0] > best.rank[0] || (rank[0] === best.rank[0] && rank[1] >= best.rank[1])) {
+      best = { page, rank };
+    }
+  }
+  const first = pages.reduce<Page | null>((a, b) => (a === null || b.first_ms < a.first_ms ? b : a), null);
+  return (best?.page ?? first)?.page ?? null;
+}
+
+/** The chunks for showing `page` at `time`, and for going on from there. */
+export function plan(manifest: Manifest, pageId: string, time: number, lookahead: Lookahead): Plan {
+  const page = manifest.pages.find((page) => page.page === pageId);
+  if (page === undefined) return { page: pageId, showsMs: null, needed: [], ahead: [], holes: [] };
+  const shown = showing(page, time);
+  const ahead: string[] = [];
+  const add = (name: string) => {
+    if (ahead.length < lookahead.chunksMax && !shown.needed.includes(name) && !ahead.includes(name)) ahead.push(name);
+  };
+  const untilMs = (shown.showsMs ?? time) + lookahead.ms;
+  for (const chunk of page.chunks.slice(shown.end)) {
+    if (chunk.first_ms > untilMs) break;
+    add(nameOf(page, chunk));
+  }
+  for (const { atMs, page } of switches(manifest, pageId, time, untilMs)) {
+    for (const name of showing(page, atMs).needed) add(name);
+  }
+  return { page: pageId, showsMs: shown.showsMs, needed: shown.needed, ahead, holes: shown.holes };
+}
+
+/** The next moment after `time` at which {@link pageAt} or {@link plan} may answer otherwise. Infinite: none. */
+export function nextChange(manifest: Manifest, time: number): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const page of manifest.pages) {
+    if (page.last_ms + 1 > time) next = Math.min(next, page.last_ms + 1);
+    for (const chunk of page.chunks) {
+      if (chunk.first_ms > time) next = Math.min(next, chunk.first_ms);
+      else if (chunk.last_ms > time) next = Math.min(next, chunk.last_ms);
+    }
+  }
+  return next;
+}
+
+/** A stretch of the session in which one page load is shown. The end is exclusive. */
+export interface Segment {
+  page: string;
+  fromMs: number;
+  toMs: number;
+}
+
+/** Which page load is shown when, over the whole session. */
+export function segments(manifest: Manifest): Segment[] {
+  const first = pageAt(manifest, manifest.started_ms);
+  if (first === null) return [];
+  const changes = [
+    { atMs: manifest.started_ms, id: first },
+    ...switches(manifest, first, manifest.started_ms, manifest.ended_ms).map(({ atMs, page }) => ({ atMs, id: page.page })),
+  ];
+  return changes.map(({ atMs, id }, index) => ({
+    page: id,
+    fromMs: atMs,
+    toMs: changes[index + 1]?.atMs ?? manifest.ended_ms,
+  }));
+}
+
+/** All holes of a page, in order: missing seqs from 0 to its last, where something comes before. */
+export function holesOf(page: Page): Hole[] {
+  const holes: Hole[] = [];
+  let before: Chunk | null = null;
+  for (const chunk of page.chunks) {
+    if (before !== null && chunk.seq > before.seq + 1 && chunk.first_ms > before.last_ms) {
+      holes.push({ page: page.page, fromMs: before.last_ms, toMs: chunk.first_ms });
+    }
+    before = chunk;
+  }
+  return holes;
+}
+
+function showing(page: Page, time: number): { showsMs: number | null; needed: string[]; end: number; holes: Hole[] } {
+  let from = -1;
+  let checkpointMs = Number.NEGATIVE_INFINITY;
+  let later: { index: number; ms: number } | null = null;
+  page.chunks.forEach((chunk, index) => {
+    for (const [ms] of chunk.checkpoints) {
+      if (ms <= time && ms >= checkpointMs) {
+        from = index;
+        checkpointMs = ms;
+      } else if (ms > time && (later === null || ms < later.ms)) {
+        later = { index, ms };
+      }
+    }
+  });
+  let showsMs = time;
+  if (from < 0) {
+    const first = later as { index: number; ms: number } | null;
+    if (first === null) return { showsMs: null, needed: [], end: page.chunks.length, holes: [] };
+    from = first.index;
+    checkpointMs = first.ms;
+    showsMs = first.ms;
+  }
+  let end = from + 1;
+  while (end < page.chunks.length && (page.chunks[end] as Chunk).first_ms <= showsMs) end++;
+  return {
+    showsMs,
+    needed: page.chunks.slice(from, end).map((chunk) => nameOf(page, chunk)),
+    end,
+    holes: holesOf(page).filter((hole) => hole.fromMs >= checkpointMs && hole.fromMs < showsMs),
+  };
+}
+
+/** The moments in (`fromMs`, `untilMs`] at which another page than `pageId` is to be shown, in order. */
+function switches(manifest: Manifest, pageId: string, fromMs: number, untilMs: number): { atMs: number; page: Page }[] {
+  const moments = new Set<number>();
+  for (const page of manifest.pages) {
+    moments.add(page.last_ms + 1);
+    for (const chunk of page.chunks) moments.add(chunk.first_ms);
+  }
+  const found: { atMs: number; page: Page }[] = [];
+  let current = pageId;
+  for (const atMs of [...moments].filter((ms) => ms > fromMs && ms <= untilMs).sort((a, b) => a - b)) {
+    const next = pageAt(manifest, atMs);
+    if (next === null || next === current) continue;
+    current = next;
+    const page = manifest.pages.find((page) => page.page === next);
+    if (page !== undefined) found.push({ atMs, page });
+  }
+  return found;
+}
+
+function latestStart(page: Page, time: number): number {
+  let latest = page.first_ms;
+  for (const chunk of page.chunks) if (chunk.first_ms <= time && chunk.first_ms > latest) latest = chunk.first_ms;
+  return latest;
+}
+
+function nameOf(page: Page, chunk: Chunk): string {
+  return chunkName(page.page, chunk.seq, chunk.hash);
+}

@@ -1,0 +1,60 @@
+import type { Manifest, NewerChunk } from "../session/manifest.ts";
+
+/** A moment of a session: an event's time in Unix milliseconds, or one of its ends. */
+export type Moment = number | "start" | "end";
+
+/** A session as it is known at one time. */
+export interface View {
+  /** Null: no indexer has seen the session yet. */
+  manifest: Manifest | null;
+  /** Chunks that the manifest does not know. */
+  newer: NewerChunk[];
+  /** The clock of who answered. */
+  nowMs: number;
+}
+
+/**
+ * Where a session comes from. The edge is one; plain URLs and a tape are to be others, so nothing here speaks of signing or of buckets.
+ *
+ * @see EdgeSource
+ */
+export interface Source {
+  /** The session as it is known now. `at` tells what will be asked for first. */
+  view(at: Moment, signal: AbortSignal): Promise<View>;
+
+  /** One chunk's bytes, gzip as in spec/objects.md, of which the caller becomes the owner. */
+  chunk(name: string, signal: AbortSignal): Promise<ArrayBuffer>;
+}
+
+/**
+ * - `unauthorized`: the token is unknown or has expired. A new one is needed.
+ * - `not_found`: there is no such session or chunk.
+ * - `request`: what was asked for is not of its form: the link is wrong.
+ * - `unavailable`: the service answers that it cannot. Trying again helps.
+ * - `unreachable`: no answer: no network, wrong address, or forbidden by the policy of the player's host.
+ * - `unreadable`: the answer is not what the specification says.
+ */
+export type SourceErrorKind =
+  | "unauthorized"
+  | "not_found"
+  | "request"
+  | "unavailable"
+  | "unreachable"
+  | "unreadable";
+
+export class SourceError extends Error {
+  override name = "SourceError";
+
+  constructor(
+    readonly kind: SourceErrorKind,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  /** Whether the same call can succeed later. */
+  get passes(): boolean {
+    return this.kind === "unavailable" || this.kind === "unreachable";
+  }
+}

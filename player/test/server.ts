@@ -1,0 +1,191 @@
+/** The player's host, an edge that answers the viewer's calls of spec/viewer-api.md, and a bucket: three origins, over real HTTP. */
+
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Manifest } from "../src/session/manifest.ts";
+import type { Recording, StoredChunk } from "./recording.ts";
+
+const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
+export const TOKEN = "a-token-for-tests";
+
+export interface Stack {
+  player: string;
+  edge: string;
+  store: string;
+  /** Chunks that were asked of the store, in order, also in vain. */
+  fetched: string[];
+  /** Calls that the edge answered, as `method path`. */
+  calls: string[];
+  /** Faults and delays, free to be changed at any time. */
+  behaviour: Behaviour;
+  /** Makes a session watchable. What is in `newer` is left out of the manifest. */
+  add(recording: Recording, options?: { newer?: StoredChunk[]; manifest?: Manifest | null }): void;
+  link(recording: Recording, query?: string): string;
+  close(): Promise<void>;
+}
+
+export interface Behaviour {
+  /** How long the store waits before it answers. */
+  storeDelayMs: number;
+  /** How long a signed URL lives. */
+  urlLifeMs: number;
+  /** Names that the store has lost. */
+  lost: Set<string>;
+  /** Requests that the store still answers with 503. */
+  storeFailures: number;
+  tokenWorks: boolean;
+}
+
+interface Kept {
+  recording: Recording;
+  manifest: Manifest | null;
+  newer: StoredChunk[];
+}
+
+export async function startStack(): Promise<Stack> {
+  const sessions = new Map<string, Kept>();
+  const chunks = new Map<string, StoredChunk>();
+  const fetched: string[] = [];
+  const calls: string[] = [];
+  const behaviour: Behaviour = {
+    storeDelayMs: 0,
+    urlLifeMs: 900_000,
+    lost: new Set(),
+    storeFailures: 0,
+    tokenWorks: true,
+  };
+
+  const store = await listen(async (request, response) => {
+    response.setHeader("Access-Control-Allow-Origin", "*");
+    const url = new URL(request.url ?? "", "http://store");
+    const name = url.pathname.slice(1);
+    fetched.push(name);
+    if (behaviour.storeDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, behaviour.storeDelayMs));
+    if (behaviour.storeFailures > 0) {
+      behaviour.storeFailures--;
+      return end(response, 503, "slow down");
+    }
+    if (Number(url.searchParams.get("expires")) < Date.now()) return end(response, 403, "expired");
+    const chunk = chunks.get(name);
+    if (chunk === undefined || behaviour.lost.has(name)) return end(response, 404, "no such key");
+    response.setHeader("Content-Type", "application/gzip").end(chunk.body);
+  });
+
+  const signed = (names: readonly string[]) => {
+    const expires = Date.now() + behaviour.urlLifeMs;
+    return {
+      urls: Object.fromEntries(names.map((name) => [name, `${store.origin}/${name}?expires=${expires}`])),
+      urls_expire_ms: expires,
+      now_ms: Date.now(),
+    };
+  };
+
+  const edge = await listen(async (request, response) => {
+    response.setHeader("Access-Control-Allow-Origin", "*").setHeader("Cache-Control", "no-store");
+    if (request.method === "OPTIONS") {
+      response
+        .setHeader("Access-Control-Allow-Methods", "GET, POST")
+        .setHeader("Access-Control-Allow-Headers", "authorization, content-type")
+        .setHeader("Access-Control-Max-Age", "86400");
+      return end(response, 204, "");
+    }
+    const url = new URL(request.url ?? "", "http://edge");
+    calls.push(`${request.method} ${url.pathname}${url.search}`);
+    if (request.headers.authorization !== `Bearer ${TOKEN}` || !behaviour.tokenWorks) {
+      return json(response, 401, { error: "unauthorized", detail: "token is unknown or has expired" });
+    }
+    const [, , , project, , id, action] = url.pathname.split("/");
+    const kept = sessions.get(`${project}/${id}`);
+    if (kept === undefined) return json(response, 404, { error: "not_found", detail: "no chunk of this session" });
+    if (action === "urls") {
+      const body = JSON.parse(await bodyOf(request)) as { chunks: string[] };
+      return json(response, 200, signed(body.chunks));
+    }
+    const { manifest, newer, recording } = kept;
+    const at = url.searchParams.get("at");
+    const atMs = at === null ? 0 : at === "end" ? Number.POSITIVE_INFINITY : Number(at);
+    const known = manifest === null ? [] : recording.chunks.filter((chunk) => !newer.includes(chunk));
+    const near = known.filter((chunk) => Math.abs((chunk.events[0]?.timestamp ?? 0) - atMs) < 45_000).slice(0, 64);
+    return json(response, 200, {
+      project,
+      session: id,
+      manifest,
+      newer: newer.map(({ page, seq, hash, body }) => ({ page, seq, hash, bytes: body.length })),
+      ...signed([...newer, ...near].map((chunk) => chunk.name)),
+    });
+  });
+
+  const template = JSON.parse(await readFile(new URL("../headers.json", import.meta.url), "utf8")) as Record<string, string>;
+  const filled = Object.entries(template).map(
+    ([name, value]) =>
+      [name, value.replaceAll("{edge}", edge.origin).replaceAll("{store}", store.origin).replaceAll("{assets}", "")] as const,
+  );
+  const player = await listen(async (request, response) => {
+    for (const [name, value] of filled) response.setHeader(name, value);
+    const path = normalize(new URL(request.url ?? "", "http://player").pathname);
+    if (path === "/tapedeck.json") return json(response, 200, { edge: edge.origin });
+    const file = join(DIST, path === "/" ? "index.html" : path);
+    const body = await readFile(file).catch(() => null);
+    if (body === null) return end(response, 404, "not found");
+    response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream").end(body);
+  });
+
+  return {
+    player: player.origin,
+    edge: edge.origin,
+    store: store.origin,
+    fetched,
+    calls,
+    behaviour,
+    add(recording, { newer = [], manifest = recording.manifest } = {}) {
+      sessions.set(`${recording.project}/${recording.session}`, { recording, newer, manifest });
+      for (const chunk of recording.chunks) chunks.set(chunk.name, chunk);
+    },
+    link(recording, query = "") {
+      return `${player.origin}/#/sessions/${recording.project}/${recording.session}?token=${TOKEN}${query}`;
+    },
+    async close() {
+      for (const { server } of [player, edge, store]) {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      }
+    },
+  };
+}
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".json": "application/json",
+};
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+async function listen(handler: Handler): Promise<{ server: Server; origin: string }> {
+  const server = createServer((request, response) => {
+    handler(request, response).catch((error: unknown) => end(response, 500, String(error)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+function end(response: ServerResponse, status: number, body: string): void {
+  response.statusCode = status;
+  response.end(body);
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.setHeader("Content-Type", "application/json");
+  end(response, status, JSON.stringify(body));
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let body = "";
+  for await (const part of request) body += part;
+  return body;
+}
