@@ -10,6 +10,7 @@ use crate::ids::ContentHash;
 use crate::inflate::{InflateError, deflate, inflate, is_gzip};
 use crate::object_key::{ChunkKey, ChunkName};
 use crate::sampling::decide_sampling;
+use crate::scrub::{ScrubCounts, Scrubbed};
 use crate::upload::{HEADER_BYTES_MAX, Header, HeaderError, parse_upload};
 
 /// How far before the session's start the client's clock may be when it sends, in milliseconds.
@@ -51,6 +52,8 @@ pub struct Chunk<'a> {
     pub body: Cow<'a, [u8]>,
     /// User metadata, names without `x-amz-meta-`.
     pub metadata: Vec<(&'static str, String)>,
+    /// What was overwritten in it, by kind.
+    pub scrubbed: ScrubCounts,
     /// How many events it holds.
     pub events: usize,
     /// Their bytes.
@@ -191,51 +194,49 @@ fn decide<'a>(
         return Ok(Admission::Drop(DropReason::NotSampled));
     }
 
-    let Opened { text, gzip } = open_batch(batch, limits)?;
-    let events = check_events(&text, start_ms, header.sent_ms, limits)?;
-    let name = ChunkName {
-        page: header.page.clone(),
-        seq: header.seq,
-        hash: ContentHash::of_digest(&Sha256::digest(&text)),
+    let Opened { text, as_it_came } = open_batch(batch, limits)?;
+    let text =
+        std::str::from_utf8(&text).map_err(|error| Refusal::Utf8 { valid_bytes: error.valid_up_to() })?;
+    let events = check_events(text, start_ms, header.sent_ms, limits)?;
+    // The name is that of what was received: a retry meets its object whatever the scrubbing rules became meanwhile.
+    let hash = ContentHash::of_digest(&Sha256::digest(text));
+    let (body, scrubbed) = match (project.scrub.scrub(text), as_it_came) {
+        (None, Some(gzip)) => (Cow::Borrowed(gzip), ScrubCounts::new()),
+        (None, None) => (Cow::Owned(deflate(text.as_bytes())), ScrubCounts::new()),
+        (Some(Scrubbed { text, counts }), _) => (Cow::Owned(deflate(text.as_bytes())), counts),
     };
+    let name = ChunkName { page: header.page.clone(), seq: header.seq, hash };
     Ok(Admission::Store(Box::new(Chunk {
         key: ChunkKey { project: project.project.clone(), session, name },
-        body: gzip,
+        body,
         metadata: metadata(facts, &header),
+        scrubbed,
         events,
         inflated_bytes: text.len(),
     })))
 }
 
-/// A batch before and after compressing.
+/// A batch's text.
 struct Opened<'a> {
     text: Cow<'a, [u8]>,
-    /// One member that holds the text.
-    gzip: Cow<'a, [u8]>,
+    /// The client's own gzip, where it can be stored as it came.
+    as_it_came: Option<&'a [u8]>,
 }
 
-/// The batch's text, and one gzip member that holds it.
 fn open_batch<'a>(batch: &'a [u8], limits: &Limits) -> Result<Opened<'a>, Refusal> {
-    // Writing into memory does not fail; if it did, the batch would be refused as one that cannot be compressed.
-    let anew = |bytes: &[u8]| {
-        deflate(bytes).map_err(|source| InflateError::Damaged { member: 0, inflated: bytes.len(), source })
-    };
     if !is_gzip(batch) {
         if batch.len() > limits.inflated_bytes_max {
             return Err(InflateError::TooLarge { max: limits.inflated_bytes_max }.into());
         }
-        return Ok(Opened { text: Cow::Borrowed(batch), gzip: Cow::Owned(anew(batch)?) });
+        return Ok(Opened { text: Cow::Borrowed(batch), as_it_came: None });
     }
     let inflated = inflate(batch, limits.inflated_bytes_max, limits.ratio_max)?;
     // Browsers stop at the first member, so what has several is written anew as one.
-    let gzip = if inflated.members == 1 { Cow::Borrowed(batch) } else { Cow::Owned(anew(&inflated.bytes)?) };
-    Ok(Opened { text: Cow::Owned(inflated.bytes), gzip })
+    Ok(Opened { text: Cow::Owned(inflated.bytes), as_it_came: (inflated.members == 1).then_some(batch) })
 }
 
 /// The number of events, all of them well-formed and of the session's time.
-fn check_events(bytes: &[u8], start_ms: i64, sent_ms: i64, limits: &Limits) -> Result<usize, Refusal> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| Refusal::Utf8 { valid_bytes: error.valid_up_to() })?;
+fn check_events(text: &str, start_ms: i64, sent_ms: i64, limits: &Limits) -> Result<usize, Refusal> {
     let (from_ms, to_ms) = (start_ms - EVENT_TIME_SLACK_MS, sent_ms.saturating_add(EVENT_TIME_SLACK_MS));
     let mut events = 0;
     for (index, line) in lines(text).enumerate() {
@@ -333,7 +334,7 @@ mod tests {
 
     #[test]
     fn gzip_is_stored_as_it_came() {
-        let gzip = deflate(event(START_MS).as_bytes()).expect("gzip");
+        let gzip = deflate(event(START_MS).as_bytes());
         let body = body(|_| (), &gzip);
         let Admission::Store(chunk) = admit(&facts(), &body, &project()) else { panic!("not stored") };
         assert!(matches!(chunk.body, Cow::Borrowed(bytes) if bytes == gzip));
@@ -356,7 +357,7 @@ mod tests {
     fn the_key_does_not_depend_on_the_compression() {
         let text = format!("{}\n{}\n", event(START_MS), event(START_MS + 1));
         let (first, second) = text.split_at(text.len() / 2);
-        let gz = |text: &str| deflate(text.as_bytes()).expect("gzip");
+        let gz = |text: &str| deflate(text.as_bytes());
         let keys: Vec<String> = [text.as_bytes().to_vec(), gz(&text), [gz(first), gz(second)].concat()]
             .iter()
             .map(|batch| {
@@ -374,13 +375,29 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_should_store_is_overwritten() {
+        let text = format!(r#"{{"type":3,"timestamp":{START_MS},"data":"4111 1111 1111 1111"}}"#);
+        let gzip = deflate(text.as_bytes());
+        let sent = body(|_| (), &gzip);
+        let Admission::Store(chunk) = admit(&facts(), &sent, &project()) else { panic!("not stored") };
+        let stored = inflate(&chunk.body, 5000, 200).expect("gzip").bytes;
+        assert_eq!(
+            String::from_utf8(stored).expect("UTF-8"),
+            text.replace("4111 1111 1111 1111", &"*".repeat(19))
+        );
+        assert_eq!(chunk.scrubbed, ScrubCounts::from([("card".to_owned(), 1)]));
+        // The key is that of the bytes as received.
+        assert_eq!(chunk.key.name.hash, ContentHash::of_digest(&Sha256::digest(&text)));
+    }
+
+    #[test]
     fn limits_at_and_one_over() {
         let line = |n: usize| {
             let pad = "x".repeat(n - event(START_MS).len() - 6);
             format!(r#"{{"type":3,"timestamp":{START_MS},"data":{{}},"":"{pad}"}}"#)
         };
-        check(&body(|_| (), &deflate(line(5000).as_bytes()).expect("gzip")), "store");
-        check(&body(|_| (), &deflate(line(5001).as_bytes()).expect("gzip")), "inflated_bytes");
+        check(&body(|_| (), &deflate(line(5000).as_bytes())), "store");
+        check(&body(|_| (), &deflate(line(5001).as_bytes())), "inflated_bytes");
         check(&body(|_| (), line(4000).as_bytes()), "store");
         check(&body(|_| (), line(4001).as_bytes()), "compressed_bytes");
         let events = |n: usize| vec![event(START_MS); n].join("\n");
@@ -425,7 +442,7 @@ mod tests {
         check(b"{}\n", "header");
         check(&body(|_| (), b""), "empty");
         check(&body(|_| (), b"\n"), "empty");
-        check(&body(|_| (), &deflate(b"").expect("gzip")), "empty");
+        check(&body(|_| (), &deflate(b"")), "empty");
         check(&body(|_| (), b"\xff\xfe"), "utf8");
         check(&body(|_| (), b"{}"), "event");
         check(&body(|_| (), format!("{}\n\n{}", event(START_MS), event(START_MS)).as_bytes()), "event");

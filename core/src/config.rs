@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ProjectId, ProjectKey};
 use crate::origin::OriginPattern;
 use crate::sampling::Rates;
+use crate::scrub::Scrubber;
 
 /// Largest config object in bytes.
 pub const CONFIG_BYTES_MAX: usize = 256 * 1024;
@@ -60,6 +61,9 @@ pub struct ProjectConfig {
     /// Limits of an upload.
     #[serde(default)]
     pub limits: Limits,
+    /// What is overwritten at the edge beyond what always is.
+    #[serde(default, skip_serializing_if = "Scrubber::is_default")]
+    pub scrub: Scrubber,
     /// What recorders are told about timing.
     #[serde(default)]
     pub recorder: RecorderSettings,
@@ -362,6 +366,7 @@ mod tests {
             Err("config has version 2, this program reads version 1".into())
         );
         assert!(check(|c| c["origins"] = json!(["shop.example"])).is_err());
+        assert!(check(|c| c["scrub"] = json!({"patterns": [{"name": "p", "regex": "(x"}]})).is_err());
         assert!(check(|c| c["recorder"] = json!({"flush_max_ms": 1_000})).is_err());
     }
 

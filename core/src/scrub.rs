@@ -124,25 +124,45 @@ pub struct Scrubbed {
     pub counts: ScrubCounts,
 }
 
-/// A project's rules, compiled. Made once for a config.
-#[derive(Debug, Default)]
+/// A project's rules, compiled: once, when its config is read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "ScrubConfig", into = "ScrubConfig")]
 pub struct Scrubber {
+    config: ScrubConfig,
     patterns: Vec<(String, Regex)>,
     query_names: Vec<String>,
 }
 
-impl Scrubber {
-    /// Compiles a project's own rules.
-    ///
-    /// # Errors
-    /// [`PatternError`] names the pattern.
-    pub fn new(config: &ScrubConfig) -> Result<Self, PatternError> {
+impl TryFrom<ScrubConfig> for Scrubber {
+    type Error = PatternError;
+
+    fn try_from(config: ScrubConfig) -> Result<Self, PatternError> {
         if config.patterns.len() > PATTERNS_MAX {
             return Err(PatternError::TooMany { found: config.patterns.len() });
         }
         let patterns = config.patterns.iter().map(compile).collect::<Result<_, _>>()?;
         let query_names = config.query_names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Ok(Self { patterns, query_names })
+        Ok(Self { config, patterns, query_names })
+    }
+}
+
+impl From<Scrubber> for ScrubConfig {
+    fn from(scrubber: Scrubber) -> Self {
+        scrubber.config
+    }
+}
+
+impl PartialEq for Scrubber {
+    fn eq(&self, other: &Self) -> bool {
+        self.config == other.config
+    }
+}
+
+impl Scrubber {
+    /// Whether there are only the rules that every project has.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.config == ScrubConfig::default()
     }
 
     /// The batch with everything overwritten that should not be stored; `None` if there is nothing of that kind, which is

@@ -102,7 +102,7 @@ fn a_projects_own_rules() {
         query_names: vec!["Member".into()],
     };
     let line = r#"{"type":3,"timestamp":1,"data":["no C-123456 ü","/?member=7&x=1"]}"#;
-    let scrubbed = Scrubber::new(&config).expect("patterns").scrub(line).expect("matches");
+    let scrubbed = Scrubber::try_from(config).expect("patterns").scrub(line).expect("matches");
     assert_eq!(scrubbed.text, r#"{"type":3,"timestamp":1,"data":["no ******** ü","/?member=*&x=1"]}"#);
     assert_eq!(scrubbed.counts, ScrubCounts::from([("customer".to_owned(), 1), ("query".to_owned(), 1)]));
 }
@@ -114,7 +114,7 @@ fn patterns_are_bounded() {
             patterns: vec![Pattern { name: "p".into(), regex: regex.into() }],
             query_names: vec![],
         };
-        Scrubber::new(&config).map(|_| ()).expect_err(regex).to_string()
+        Scrubber::try_from(config).map(|_| ()).expect_err(regex).to_string()
     };
     assert_eq!(error(&"x".repeat(513)), r#"pattern "p" is 513 bytes, limit is 512"#);
     assert_eq!(error("(x"), r#"pattern "p" cannot be used"#);
