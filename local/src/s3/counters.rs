@@ -14,7 +14,8 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// Counts by part and S3 operation, since the start. Requests by a URL that a part signed count as `{part}-presigned`.
+/// Counts by part and S3 operation, since the start. Requests of web pages count as `browser`, whoever signed
+/// their URLs.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
     counts: Arc<Mutex<Counts>>,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
+use http::header::ORIGIN;
 use http_body_util::{BodyExt as _, Limited};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -140,10 +141,10 @@ impl Bucket {
         if bucket == self.config.name { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
     }
 
-    fn part(&self, access_key_id: &str, uri: &Uri) -> Option<String> {
+    /// Who is counted for a request. A web page uses URLs that a part has signed, and always names its origin.
+    fn part(&self, access_key_id: &str, headers: &HeaderMap) -> Option<&str> {
         let credential = self.credential(access_key_id)?;
-        let presigned = uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
-        Some(if presigned { format!("{}-presigned", credential.part) } else { credential.part.clone() })
+        Some(if headers.contains_key(ORIGIN) { "browser" } else { &credential.part })
     }
 
     fn credential(&self, access_key_id: &str) -> Option<&Credential> {
@@ -151,9 +152,9 @@ impl Bucket {
     }
 
     fn count_bytes<T>(&self, request: &S3Request<T>, operation: &str, bytes: u64) {
-        let part = request.credentials.as_ref().and_then(|found| self.part(&found.access_key, &request.uri));
-        if let Some(part) = part {
-            self.counters.bytes(&part, operation, bytes);
+        let credentials = request.credentials.as_ref();
+        if let Some(part) = credentials.and_then(|found| self.part(&found.access_key, &request.headers)) {
+            self.counters.bytes(part, operation, bytes);
         }
     }
 
@@ -178,8 +179,8 @@ impl S3Access for Bucket {
         let access_key = context.credentials().ok_or_else(denied)?.access_key.clone();
         let credential = self.credential(&access_key).ok_or_else(denied)?;
         let operation = context.s3_op().name();
-        if let Some(part) = self.part(&access_key, context.uri()) {
-            self.counters.request(&part, operation);
+        if let Some(part) = self.part(&access_key, context.headers()) {
+            self.counters.request(part, operation);
         }
         let key = context.s3_path().get_object_key();
         if credential.policy.allows(operation, key, context.headers()) { Ok(()) } else { Err(denied()) }
