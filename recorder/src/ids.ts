@@ -30,17 +30,17 @@ export function newUploadKey(nowMs: number): UploadKey {
   return base64.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "") as UploadKey;
 }
 
-/** When the session of this key started, in Unix milliseconds. */
-export function startMs(upload: UploadKey): number {
-  return new DataView(bytesOf(upload).buffer).getUint32(0) * 1000;
-}
-
 /** The session that this key writes into. */
 export function sessionOf(upload: UploadKey): SessionId {
   const bytes = bytesOf(upload);
   const id = bytes.slice();
   id.set(sha256(bytes).subarray(0, UPLOAD_KEY_BYTES - START_BYTES), START_BYTES);
   return Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("") as SessionId;
+}
+
+/** When the session started, in Unix milliseconds. */
+export function startMsOf(session: SessionId): number {
+  return Number.parseInt(session.slice(0, 8), 16) * 1000;
 }
 
 /** Where the session lies between 0 and 1 (exclusive), evenly spread: it is kept if that is below the rate. Exact in a double. */

@@ -210,7 +210,7 @@ export class Recorder {
   }
 
   private isKept(session: Session): boolean {
-    return keeps(this.config.sampling, session.id, session.startMs, REASON);
+    return keeps(this.config.sampling, session.id, REASON);
   }
 
   private record<T extends Tag>(tag: T, payload: Payloads[T]): void {

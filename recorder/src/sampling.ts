@@ -1,7 +1,7 @@
 /**
  * Whether a session is kept: the same answer here and at every edge location (`spec/ids.md`, `spec/config.md`).
  */
-import { fraction, type SessionId } from "./ids.js";
+import { fraction, type SessionId, startMsOf } from "./ids.js";
 
 /** Why a session is recorded. It picks the sampling rate. */
 export type Reason = "all" | "error" | "support" | "segment" | "manual";
@@ -28,17 +28,17 @@ export function ratesAt(sampling: readonly Rates[], startMs: number): Rates | un
 export function rateFor(rates: Rates, reason: Reason, segments: readonly string[]): number {
   const rate = rates[reason] ?? 1;
   if (reason !== "segment" || segments.length === 0) return rate;
-  return Math.max(...segments.map((name) => rates.segments?.[name] ?? rate));
+  const named = new Map(Object.entries(rates.segments ?? {}));
+  return Math.max(...segments.map((name) => named.get(name) ?? rate));
 }
 
 /** Whether the session is kept by the rates that were in force when it started. No rates at all keep nothing. */
 export function keeps(
   sampling: readonly Rates[],
   session: SessionId,
-  sessionStartMs: number,
   reason: Reason,
   segments: readonly string[] = [],
 ): boolean {
-  const rates = ratesAt(sampling, sessionStartMs);
+  const rates = ratesAt(sampling, startMsOf(session));
   return rates !== undefined && fraction(session) < rateFor(rates, reason, segments);
 }

@@ -2,7 +2,7 @@
  * One visitor's recording over page loads and tabs: joined while it is alive, begun anew after 15 minutes without interaction
  * or at its full length.
  */
-import { newUploadKey, parseUploadKey, type SessionId, sessionOf, startMs, type UploadKey } from "./ids.js";
+import { newUploadKey, parseUploadKey, type SessionId, sessionOf, startMsOf, type UploadKey } from "./ids.js";
 import type { SafeStorage } from "./storage.js";
 
 /** A session ends after this time without interaction in any tab. */
@@ -45,7 +45,7 @@ export function parseRecord(text: string | undefined): SessionRecord | undefined
 
 /** Whether the session can still be written into at `nowMs`; `sessionMsMax` is its full length. */
 export function isAlive(record: SessionRecord, nowMs: number, sessionMsMax: number): boolean {
-  const start = startMs(record.upload);
+  const start = startMsOf(sessionOf(record.upload));
   return nowMs >= start - CLOCK_BACK_MS && nowMs < endMs(start, sessionMsMax) && nowMs < record.activeMs + IDLE_MS;
 }
 
@@ -64,7 +64,8 @@ export class SharedSession {
     const upload =
       record !== undefined && isAlive(record, nowMs, sessionMsMax) ? record.upload : newUploadKey(nowMs);
     this.write({ upload, activeMs: nowMs });
-    return { upload, id: sessionOf(upload), startMs: startMs(upload) };
+    const id = sessionOf(upload);
+    return { upload, id, startMs: startMsOf(id) };
   }
 
   /** Notes that the visitor used this session now, unless another tab has gone on to the next one. */

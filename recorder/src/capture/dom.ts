@@ -2,7 +2,7 @@
  * The page's DOM, by rrweb. Fields are masked as they are read; so is text that is edited in place, and whatever carries `autocomplete`.
  */
 import { record } from "@rrweb/record";
-import { FULL_SNAPSHOT, type RecordedEvent } from "../events.js";
+import { DOM_CONTENT_LOADED, FULL_SNAPSHOT, LOAD, type RecordedEvent } from "../events.js";
 
 export interface DomCapture {
   /** Records a checkpoint, a meta event and a full snapshot, if the page is far enough to have had its first. */
@@ -19,6 +19,8 @@ export function recordDom(emit: (event: RecordedEvent) => void, failed: (error: 
   let begun = false;
   const stop = record<RecordedEvent>({
     emit(event) {
+      // That the document was parsed and loaded is nothing a replay shows.
+      if (event.type === DOM_CONTENT_LOADED || event.type === LOAD) return;
       begun ||= event.type === FULL_SNAPSHOT;
       emit(event);
     },
