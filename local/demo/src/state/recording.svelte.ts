@@ -15,7 +15,12 @@ class Recording {
   isOpening = $state(false);
 
   async begin(): Promise<void> {
-    this.settings = await fetchSettings();
+    try {
+      this.settings = await fetchSettings();
+    } catch (error) {
+      console.error("reading /tapedeck.json", error);
+      this.settings = null;
+    }
     if (!this.settings) return;
     on("state", (change) => {
       if (change.error !== undefined) console.error("recorder", change.reason, change.error);
@@ -33,6 +38,7 @@ class Recording {
     this.isOpening = true;
     // Opened before anything is awaited, because browsers open tabs for a click only, and not for what follows it.
     const tab = window.open("about:blank", "_blank");
+    tab?.document.body.append("Uploading the last moments…");
     if (!(await flushed())) {
       toasts.show("The last moments are not uploaded yet, so the player may lack them.");
     }
