@@ -1,1 +1,76 @@
-//! The Worker.
+//! The Worker: receives batches (`spec/upload.md`), tells recorders their settings (`spec/config.md`), and gives viewers
+//! what they may read (`spec/viewer-api.md`).
+//!
+//! What is decided is decided in `tapedeck_core`; here is what acts. [`route`] finds the call. [`batches`], [`recorder_config`]
+//! and [`sessions`] each read from top to bottom: decode, decide, act, reply. [`projects`] and [`s3_store`] read and write the
+//! bucket, [`answer`] goes back, and [`failure`] is all that can go wrong on our side.
+
+mod answer;
+mod batches;
+mod body;
+mod failure;
+mod fetch;
+mod in_flight;
+mod log;
+mod projects;
+mod recorder_config;
+mod route;
+mod s3_store;
+mod sessions;
+mod settings;
+mod ttl_cache;
+
+use serde_json::json;
+use worker::{Context, Env, Request, Response, event};
+
+use crate::answer::Answer;
+use crate::failure::Failure;
+use crate::log::Line;
+use crate::route::Route;
+use crate::settings::Settings;
+
+/// Version of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// One request, from the platform to the platform.
+#[event(fetch)]
+async fn fetch(mut request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+    let started_ms = fetch::now_ms();
+    let path = request.path();
+    let route = Route::parse(request.method().as_ref(), &path);
+    let mut line = Line { route: route.name(), ..Line::default() };
+    let answer = answer(route, &mut request, &env, &mut line).await.unwrap_or_else(|failure| {
+        line.cause = Some(log::chain(&failure));
+        failure.reply().into()
+    });
+    line.status = answer.status;
+    line.outcome.clone_from(&answer.outcome);
+    line.duration_ms = fetch::now_ms() - started_ms;
+    line.write();
+    answer.into_response()
+}
+
+async fn answer(
+    route: Route<'_>,
+    request: &mut Request,
+    env: &Env,
+    line: &mut Line,
+) -> Result<Answer, Failure> {
+    match route {
+        Route::Preflight => Ok(Answer::preflight()),
+        Route::Health => Ok(Answer::ok(json!({ "status": "ok", "version": VERSION }).to_string())),
+        Route::Batches => batches::receive(request, &Settings::from_env(env)?, line).await,
+        Route::RecorderConfig => recorder_config::answer(request, &Settings::from_env(env)?, line).await,
+        Route::Session { project, session } => {
+            sessions::open(request, &Settings::from_env(env)?, project, session, line).await
+        }
+        Route::SessionUrls { project, session } => {
+            sessions::sign(request, &Settings::from_env(env)?, project, session, line).await
+        }
+        Route::WrongMethod { allow } => {
+            let detail = format!("this path has {allow}");
+            Ok(Answer::error(405, "method", &detail).with_header("allow", allow))
+        }
+        Route::Unknown => Ok(Answer::error(404, "not_found", "no such path")),
+    }
+}

@@ -1,0 +1,72 @@
+//! `POST /v1/batches`: `spec/upload.md`.
+
+use tapedeck_core::admit::{
+    Admission, Chunk, Refusal, RequestFacts, admit, body_bytes_max, check_body_bytes,
+};
+use tapedeck_core::config::{Limits, ProjectConfig};
+use tapedeck_core::reply::Reply;
+use tapedeck_core::store::{Created, NewObject, Store};
+use worker::Request;
+
+use crate::VERSION;
+use crate::answer::Answer;
+use crate::body::{self, BodyError};
+use crate::failure::Failure;
+use crate::fetch::now_ms;
+use crate::log::Line;
+use crate::recorder_config::{project_of, unknown_key};
+use crate::settings::Settings;
+
+/// Media type of a chunk: gzip is what it is, not how something else travels.
+const CHUNK_TYPE: &str = "application/gzip";
+
+/// Receives one batch. `stored` is only said after the store has confirmed it.
+pub(crate) async fn receive(
+    request: &mut Request,
+    settings: &Settings,
+    line: &mut Line,
+) -> Result<Answer, Failure> {
+    if let Err(refusal) = check_body_bytes(body::stated_bytes(request).unwrap_or(0), &Limits::CEILING) {
+        return Ok(Reply::refused(&refusal).into());
+    }
+    let Some(project) = project_of(request, settings).await? else {
+        return Ok(unknown_key());
+    };
+    line.project = Some(project.project.clone());
+    let body = match body::read(request, body_bytes_max(&project.limits)).await {
+        Ok(body) => body,
+        Err(BodyError::TooLarge { found, max }) => {
+            return Ok(Reply::refused(&Refusal::CompressedBytes { found, max }).into());
+        }
+        Err(BodyError::Full(full)) => return Err(full.into()),
+        Err(BodyError::Broken { found }) => return Err(Failure::Broken { found }),
+    };
+    line.bytes = Some(body.bytes.len());
+
+    let origin = request.headers().get("origin").ok().flatten();
+    let country = request.cf().and_then(worker::Cf::country);
+    let facts = RequestFacts {
+        origin: origin.as_deref(),
+        country: country.as_deref(),
+        edge: VERSION,
+        received_ms: now_ms(),
+    };
+    let chunk = match admit(&facts, &body.bytes, &project) {
+        Admission::Store(chunk) => chunk,
+        Admission::Drop(reason) => return Ok(Reply::dropped(reason).into()),
+        Admission::Refuse(refusal) => return Ok(Reply::refused(&refusal).into()),
+    };
+    line.events = Some(chunk.events);
+    line.inflated_bytes = Some(chunk.inflated_bytes);
+
+    Ok(store(&chunk, &project, settings).await?.into())
+}
+
+async fn store(chunk: &Chunk<'_>, project: &ProjectConfig, settings: &Settings) -> Result<Reply, Failure> {
+    let object = NewObject { body: &chunk.body, content_type: CHUNK_TYPE, metadata: &chunk.metadata };
+    let created = settings.store(project.store.as_ref())?.create(&chunk.key.to_string(), object).await?;
+    Ok(match created {
+        Created::Stored => Reply::stored(),
+        Created::Exists => Reply::duplicate(),
+    })
+}

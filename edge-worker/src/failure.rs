@@ -1,0 +1,62 @@
+//! What goes wrong on our side. The client hears 503 and comes again; the log hears why.
+
+use tapedeck_core::manifest::ManifestError;
+use tapedeck_core::reply::Reply;
+use tapedeck_core::store::StoreError;
+
+use crate::in_flight::Full;
+use crate::projects::ProjectError;
+use crate::s3_store::LocationError;
+use crate::settings::SettingsError;
+
+/// Why a request could not be answered as it deserved.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The deployment.
+    #[error("the Worker is not set up")]
+    Settings(#[from] SettingsError),
+    /// The deployment's bucket, or the one that a project names.
+    #[error("the bucket's location is refused")]
+    Location(#[from] LocationError),
+    /// A project's config.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// The bucket.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A manifest that this program does not read.
+    #[error("the manifest of session {session} is refused")]
+    Manifest {
+        /// Which.
+        session: String,
+        /// Why.
+        source: ManifestError,
+    },
+    /// Other requests.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// A body that ended too soon.
+    #[error("the body broke off after {found} bytes")]
+    Broken {
+        /// How many came.
+        found: usize,
+    },
+    /// A reply that has no JSON form.
+    #[error("the reply cannot be written")]
+    Reply(#[from] serde_json::Error),
+}
+
+impl Failure {
+    /// What the client hears.
+    pub(crate) fn reply(&self) -> Reply {
+        match self {
+            Self::Full(_) => Reply::unavailable(2, "too much is being received at this moment"),
+            Self::Broken { .. } => Reply::unavailable(2, "the body broke off before its end"),
+            Self::Store(error) | Self::Project(ProjectError::Store(error)) if error.is_transient() => {
+                Reply::unavailable(5, "the store does not answer")
+            }
+            // The operator has to do something first.
+            _ => Reply::unavailable(60, "the edge is not set up as it should be; its log says more"),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The platform's clock, chance and HTTP client.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use worker::js_sys::{Math, Uint8Array};
+use worker::{
+    AbortSignal, CacheMode, Date, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
+    web_sys,
+};
+
+use crate::s3_store::{Http, HttpAnswer, HttpError, HttpRequest};
+
+/// Longest wait for one answer with its body, in milliseconds.
+const ANSWER_MS_MAX: u32 = 5_000;
+
+/// Longest reason kept of a failure, in characters.
+const REASON_CHARS_MAX: usize = 200;
+
+/// Unix milliseconds. Stands still while the Worker computes, and moves on with each answer from outside:
+/// <https://developers.cloudflare.com/workers/reference/security-model/>.
+pub(crate) fn now_ms() -> i64 {
+    i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What the platform has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Platform;
+
+impl Http for Platform {
+    fn now_ms(&self) -> i64 {
+        now_ms()
+    }
+
+    fn random(&self) -> f64 {
+        Math::random()
+    }
+
+    async fn wait(&self, ms: u32) {
+        Delay::from(Duration::from_millis(ms.into())).await;
+    }
+
+    async fn send(
+        &self,
+        request: &HttpRequest<'_>,
+        answer_bytes_max: usize,
+    ) -> Result<HttpAnswer, HttpError> {
+        send(request, answer_bytes_max).await.map_err(|error| match error {
+            SendError::Platform(error) => HttpError::Network(describe(&error)),
+            SendError::TooLarge => HttpError::TooLarge { max: answer_bytes_max },
+        })
+    }
+}
+
+enum SendError {
+    Platform(worker::Error),
+    TooLarge,
+}
+
+impl From<worker::Error> for SendError {
+    fn from(error: worker::Error) -> Self {
+        Self::Platform(error)
+    }
+}
+
+async fn send(request: &HttpRequest<'_>, answer_bytes_max: usize) -> Result<HttpAnswer, SendError> {
+    let headers = Headers::new();
+    for (name, value) in &request.headers {
+        headers.set(name, value)?;
+    }
+    let mut init = RequestInit::new();
+    init.with_method(Method::from(request.method.to_owned()))
+        .with_headers(headers)
+        .with_body(request.body.map(|body| Uint8Array::from(body).into()))
+        .with_redirect(RequestRedirect::Manual)
+        .with_cache(CacheMode::NoStore);
+    let signal = AbortSignal::from(web_sys::AbortSignal::timeout_with_u32(ANSWER_MS_MAX));
+    let outgoing = Request::new_with_init(request.url.as_str(), &init)?;
+    let mut answer = Fetch::Request(outgoing).send_with_signal(&signal).await?;
+
+    let headers: BTreeMap<String, String> = answer.headers().entries().collect();
+    let mut body = Vec::new();
+    if !matches!(answer.body(), worker::ResponseBody::Empty) {
+        let mut stream = answer.stream()?;
+        while let Some(piece) = stream.next().await {
+            body.extend(piece?);
+            if body.len() > answer_bytes_max {
+                return Err(SendError::TooLarge);
+            }
+        }
+    }
+    Ok(HttpAnswer { status: answer.status_code(), headers, body })
+}
+
+/// What the platform says, without the query of a URL that it may name.
+fn describe(error: &worker::Error) -> String {
+    let text = error.to_string();
+    text.split('?').next().unwrap_or_default().chars().take(REASON_CHARS_MAX).collect()
+}
