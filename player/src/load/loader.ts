@@ -116,17 +116,17 @@ export class Loader {
       const body = await this.#fetch(name, controller.signal);
       this.bytes += body.byteLength;
       const decoded = await this.#decoder.decode(body);
+      this.#running.delete(name);
       if (this.#closed) return;
       this.#ready.set(name, decoded);
       this.#setTrouble(null);
       this.#release(new Set(this.#wanted));
       this.#events.onready(name, decoded);
     } catch (error) {
-      if (!controller.signal.aborted && !this.#closed) this.#fail(name, asError(error));
-    } finally {
       this.#running.delete(name);
-      this.#startNext();
+      if (!controller.signal.aborted && !this.#closed) this.#fail(name, asError(error));
     }
+    this.#startNext();
   }
 
   #fail(name: string, error: Error): void {

@@ -13,7 +13,7 @@ export interface Piece {
  * - It is created with two stub events, at the Unix epoch and long after any session, so that rrweb's offsets are Unix milliseconds and it never
  *   believes that it has finished.
  * - Pieces go into the private `service.state.context.events`; `addEvent` would apply an event that lies before the current moment at once.
- *   The dependency is pinned, and test/stage.test.ts holds the field.
+ *   The dependency is pinned, and test/playback.test.ts fails if the field goes.
  * - `UNSAFE_replayCanvas` is never set: it lets a recording run scripts.
  */
 export class Stage {

@@ -61,13 +61,19 @@ export function plan(manifest: Manifest, pageId: string, time: number, lookahead
     if (ahead.length < lookahead.chunksMax && !shown.needed.includes(name) && !ahead.includes(name)) ahead.push(name);
   };
   const untilMs = (shown.showsMs ?? time) + lookahead.ms;
-  for (const chunk of page.chunks.slice(shown.end)) {
-    if (chunk.first_ms > untilMs) break;
-    add(nameOf(page, chunk));
-  }
-  for (const { atMs, page } of switches(manifest, pageId, time, untilMs)) {
-    for (const name of showing(page, atMs).needed) add(name);
-  }
+  const goOn = (page: Page, end: number, untilMs: number) => {
+    for (const chunk of page.chunks.slice(end)) {
+      if (chunk.first_ms > untilMs) break;
+      add(nameOf(page, chunk));
+    }
+  };
+  const next = switches(manifest, pageId, time, untilMs);
+  goOn(page, shown.end, next[0]?.atMs ?? untilMs);
+  next.forEach(({ atMs, page }, index) => {
+    const then = showing(page, atMs);
+    for (const name of then.needed) add(name);
+    goOn(page, then.end, next[index + 1]?.atMs ?? untilMs);
+  });
   return { page: pageId, showsMs: shown.showsMs, needed: shown.needed, ahead, holes: shown.holes };
 }
 

@@ -125,7 +125,7 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
     return await fetch(url, init);
   } catch (cause) {
     init.signal?.throwIfAborted();
-    throw new SourceError("unreachable", `no answer from ${new URL(url, location.href).origin}`, { cause });
+    throw new SourceError("unreachable", `no answer from ${new URL(url).origin}`, { cause });
   }
 }
 
