@@ -126,3 +126,26 @@ pub trait Store {
         keys_max: usize,
     ) -> impl Future<Output = Result<Vec<Listed>, StoreError>>;
 }
+
+impl<S: Store> Store for &S {
+    async fn get(&self, key: &str, bytes_max: usize) -> Result<Option<Object>, StoreError> {
+        (**self).get(key, bytes_max).await
+    }
+
+    async fn create(&self, key: &str, object: NewObject<'_>) -> Result<Created, StoreError> {
+        (**self).create(key, object).await
+    }
+
+    async fn replace(&self, key: &str, etag: &str, object: NewObject<'_>) -> Result<Replaced, StoreError> {
+        (**self).replace(key, etag, object).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        keys_max: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
+        (**self).list(prefix, after, keys_max).await
+    }
+}
