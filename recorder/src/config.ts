@@ -33,11 +33,19 @@ export type ConfigReply =
 
 /** The project's configuration as the edge gives it; never rejects. */
 export async function fetchConfig(fetch: Fetch, edge: string, key: string): Promise<ConfigReply> {
-  const answer = await request(fetch, `${edge}/v1/config?key=${encodeURIComponent(key)}`, {}, TIMEOUT_MS);
+  const answer = await request(
+    fetch,
+    `${edge}/v1/config?key=${encodeURIComponent(key)}`,
+    {},
+    TIMEOUT_MS,
+  );
   if (answer === undefined) return { kind: "unavailable", reason: "no answer" };
   const body = answer.body as { error?: unknown } | undefined;
   if (answer.status === 401 || answer.status === 403) {
-    return { kind: "refused", reason: typeof body?.error === "string" ? body.error : `status ${answer.status}` };
+    return {
+      kind: "refused",
+      reason: typeof body?.error === "string" ? body.error : `status ${answer.status}`,
+    };
   }
   if (answer.status !== 200) return { kind: "unavailable", reason: `status ${answer.status}` };
   return parseConfig(answer.body);
@@ -46,7 +54,11 @@ export async function fetchConfig(fetch: Fetch, edge: string, key: string): Prom
 /** The configuration in a reply's body; a field that is absent or not of its kind has its default. */
 export function parseConfig(body: unknown): ConfigReply {
   const config = fields(body);
-  if (config.version !== 1) return { kind: "unavailable", reason: `config has version ${String(config.version)}, expected 1` };
+  if (config.version !== 1)
+    return {
+      kind: "unavailable",
+      reason: `config has version ${String(config.version)}, expected 1`,
+    };
   const limits = fields(config.limits);
   const recorder = fields(config.recorder);
   const sampling = Array.isArray(config.sampling) ? config.sampling.filter(isRates) : [];

@@ -82,7 +82,9 @@ export class Delivery {
 
   /** Gives up all batches, or those of one session. */
   abandon(session?: Session): void {
-    const gone = this.queue.filter(({ batch }) => session === undefined || batch.stream.session.id === session.id);
+    const gone = this.queue.filter(
+      ({ batch }) => session === undefined || batch.stream.session.id === session.id,
+    );
     this.queue = this.queue.filter((entry) => !gone.includes(entry));
     for (const entry of gone) entry.settle();
   }
@@ -90,23 +92,24 @@ export class Delivery {
   private pump(): void {
     if (this.pumping) return;
     this.pumping = true;
-    this.drain()
-      .catch((error: unknown) => this.hooks.failed(error))
-      .finally(() => {
-        this.pumping = false;
-      });
+    this.drain().catch((error: unknown) => this.hooks.failed(error));
   }
 
   private async drain(): Promise<void> {
-    for (let entry = this.nextWaiting(); entry !== undefined; entry = this.nextWaiting()) {
-      const waitMs = this.notBeforeMs - Date.now();
-      if (waitMs > 0) {
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-        continue;
+    try {
+      for (let entry = this.nextWaiting(); entry !== undefined; entry = this.nextWaiting()) {
+        const waitMs = this.notBeforeMs - Date.now();
+        if (waitMs > 0) {
+          await new Promise((resolve) => setTimeout(resolve, waitMs));
+          continue;
+        }
+        const body = await entry.batch.encode();
+        // Leaving the page may have sent it, and giving up may have removed it.
+        if (!entry.sending && this.queue.includes(entry)) await this.send(entry, body);
       }
-      const body = await entry.batch.encode();
-      // Leaving the page may have sent it, and giving up may have removed it.
-      if (!entry.sending && this.queue.includes(entry)) await this.send(entry, body);
+    } finally {
+      // In the same turn as the last look at the queue, or a batch added in between would stay.
+      this.pumping = false;
     }
   }
 
@@ -133,7 +136,12 @@ export class Delivery {
     entry.sending = true;
     entry.sent = true;
     const headers = { "Content-Type": "text/plain" };
-    const answer = await request(this.fetch, this.url, { method: "POST", headers, body, keepalive }, TIMEOUT_MS);
+    const answer = await request(
+      this.fetch,
+      this.url,
+      { method: "POST", headers, body, keepalive },
+      TIMEOUT_MS,
+    );
     if (keepalive) this.keepaliveBytes -= body.length;
     entry.sending = false;
     this.answered ||= answer !== undefined;
@@ -158,7 +166,8 @@ export class Delivery {
         this.lose(entry, "refused");
         return;
       case "split":
-        if (this.split(entry, verdict.limit === "events" ? () => 1 : lineLength) === undefined) this.lose(entry, "too_large");
+        if (this.split(entry, verdict.limit === "events" ? () => 1 : lineLength) === undefined)
+          this.lose(entry, "too_large");
         return;
       case "new-session":
         this.remove(entry);
@@ -191,7 +200,9 @@ export class Delivery {
   /** Puts two batches with fresh seqs in the place of one, or returns undefined where that cannot be cut. */
   private split(entry: Entry, weight: (event: EventLine) => number): Entry[] | undefined {
     const { batch } = entry;
-    const parts = halve(batch.events, weight)?.map((events) => newEntry(batch.stream.seal(events, Date.now())));
+    const parts = halve(batch.events, weight)?.map((events) =>
+      newEntry(batch.stream.seal(events, Date.now())),
+    );
     if (parts === undefined) return undefined;
     this.queue.splice(this.queue.indexOf(entry), 1, ...parts);
     void Promise.all(parts.map((part) => part.settled)).then(entry.settle);

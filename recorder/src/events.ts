@@ -65,6 +65,10 @@ export type Tag = keyof Payloads;
 export type Emit = <T extends Tag>(tag: T, payload: Payloads[T]) => void;
 
 /** One of our events as rrweb's stream carries it. */
-export function customEvent<T extends Tag>(tag: T, payload: Payloads[T], timestamp: number): RecordedEvent {
+export function customEvent<T extends Tag>(
+  tag: T,
+  payload: Payloads[T],
+  timestamp: number,
+): RecordedEvent {
   return { type: CUSTOM, timestamp, data: { tag, payload } };
 }

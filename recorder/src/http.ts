@@ -33,7 +33,11 @@ export async function request(
       signal: abort.signal,
     });
     const text = await response.text();
-    return { status: response.status, retryAfter: response.headers.get("Retry-After"), body: parseJson(text) };
+    return {
+      status: response.status,
+      retryAfter: response.headers.get("Retry-After"),
+      body: parseJson(text),
+    };
   } catch {
     return undefined;
   } finally {

@@ -30,7 +30,8 @@ export function init(given: Options): void {
 export function start(): void {
   attempt(() => {
     if (isRunning()) return;
-    if (options === undefined) throw new TypeError("start was called before init with valid options");
+    if (options === undefined)
+      throw new TypeError("start was called before init with valid options");
     const started = new Recorder(options, globalThis.fetch.bind(globalThis), (change) => {
       // One that was stopped may still be uploading; the state is that of its successor.
       if (recorder === started) report(change);
@@ -75,7 +76,10 @@ export function captureError(error: unknown): void {
   attempt(() => recorder?.captureError(error));
 }
 
-/** The session that this page is recorded in, or was last; undefined before {@link start} and where the session is not sampled. */
+/**
+ * The session that this page is recorded in, or was last; undefined before {@link start}, and once it is known that the session
+ * is not sampled.
+ */
 export function getSessionId(): string | undefined {
   return recorder?.sessionId;
 }

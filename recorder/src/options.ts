@@ -13,7 +13,9 @@ export interface Options {
 /** The options with the edge's URL in its plain form. Throws a `TypeError` that says what is wrong with them. */
 export function checkOptions(options: Options): Options {
   if (!/^pk_[0-9A-Za-z]{22}$/.test(options.key)) {
-    throw new TypeError(`key is ${JSON.stringify(options.key)}, expected pk_ and 22 letters or digits`);
+    throw new TypeError(
+      `key is ${JSON.stringify(options.key)}, expected pk_ and 22 letters or digits`,
+    );
   }
   if (!isHttp(options.edge)) {
     throw new TypeError(`edge is ${JSON.stringify(options.edge)}, expected an http or https URL`);

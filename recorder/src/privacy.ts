@@ -37,8 +37,13 @@ function maskNode(root: serializedNodeWithId): void {
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (node.type !== ELEMENT && node.type !== DOCUMENT) continue;
     // A field's attribute keeps its first value when the visitor has emptied the field, and a check box's or radio button's is taken as it is.
-    if (node.type === ELEMENT && node.tagName === "input" && typeof node.attributes.value === "string") {
-      if (!BUTTONS.has(node.attributes.type)) node.attributes.value = maskText(node.attributes.value);
+    if (
+      node.type === ELEMENT &&
+      node.tagName === "input" &&
+      typeof node.attributes.value === "string"
+    ) {
+      if (!BUTTONS.has(node.attributes.type))
+        node.attributes.value = maskText(node.attributes.value);
     }
     stack.push(...node.childNodes);
   }

@@ -14,8 +14,8 @@ import { Delivery, QUEUE_CHARS_MAX } from "./delivery.js";
 import { customEvent, META, type Payloads, type RecordedEvent, type Tag } from "./events.js";
 import { type Guard, guardWith } from "./guard.js";
 import type { Fetch } from "./http.js";
-import type { SessionId } from "./ids.js";
 import { whenIdle } from "./idle.js";
+import type { SessionId } from "./ids.js";
 import { maskUrl } from "./mask.js";
 import type { Options } from "./options.js";
 import { eventLine, Pending } from "./pending.js";
@@ -229,8 +229,12 @@ export class Recorder {
     }
     this.pending.push(eventLine(maskEvent(event)));
     if (!this.isDecided) {
-      if (this.pending.chars > QUEUE_CHARS_MAX) this.decide({ kind: "unavailable", reason: "no answer yet" });
-    } else if (event.type !== META && (this.pending.chars >= BATCH_CHARS_MAX || this.pending.length >= this.config.eventsMax)) {
+      if (this.pending.chars > QUEUE_CHARS_MAX)
+        this.decide({ kind: "unavailable", reason: "no answer yet" });
+    } else if (
+      event.type !== META &&
+      (this.pending.chars >= BATCH_CHARS_MAX || this.pending.length >= this.config.eventsMax)
+    ) {
       this.seal();
     } else {
       this.flushSoon();
@@ -274,7 +278,8 @@ export class Recorder {
   }
 
   private get sleepAtMs(): number {
-    const endsMs = this.current === undefined ? 0 : endMs(this.current.startMs, this.config.sessionMsMax);
+    const endsMs =
+      this.current === undefined ? 0 : endMs(this.current.startMs, this.config.sessionMsMax);
     return Math.min(endsMs, this.activeMs + IDLE_MS);
   }
 

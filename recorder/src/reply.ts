@@ -28,7 +28,10 @@ const RETRY_AFTER_MS_MAX = 10 * 60_000;
 /** What the client does with the batch; undefined stands for a network error. */
 export function interpret(answer: Answer | undefined): Verdict {
   if (answer === undefined) return { do: "retry", afterMs: undefined };
-  const body = typeof answer.body === "object" && answer.body !== null ? (answer.body as Record<string, unknown>) : undefined;
+  const body =
+    typeof answer.body === "object" && answer.body !== null
+      ? (answer.body as Record<string, unknown>)
+      : undefined;
   switch (answer.status) {
     case 200:
       // Not our edge's words, but those of a captive portal or a proxy in between.
@@ -37,9 +40,15 @@ export function interpret(answer: Answer | undefined): Verdict {
       return body.outcome === "dropped" ? dropped(body.reason) : { do: "refused" };
     case 401:
     case 403:
-      return { do: "stop", reason: typeof body?.error === "string" ? body.error : `status ${answer.status}` };
+      return {
+        do: "stop",
+        reason: typeof body?.error === "string" ? body.error : `status ${answer.status}`,
+      };
     case 413:
-      return { do: "split", limit: typeof body?.limit === "string" ? body.limit : "compressed_bytes" };
+      return {
+        do: "split",
+        limit: typeof body?.limit === "string" ? body.limit : "compressed_bytes",
+      };
     case 429:
     case 503:
       return { do: "retry", afterMs: retryAfterMs(body?.retry_after_s, answer.retryAfter) };
@@ -64,5 +73,7 @@ function dropped(reason: unknown): Verdict {
 // The header can only be read where the edge exposes it, so the body's field comes first.
 function retryAfterMs(field: unknown, header: string | null): number | undefined {
   const seconds = typeof field === "number" ? field : header === null ? Number.NaN : Number(header);
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * 1000, RETRY_AFTER_MS_MAX) : undefined;
+  return Number.isFinite(seconds) && seconds >= 0
+    ? Math.min(seconds * 1000, RETRY_AFTER_MS_MAX)
+    : undefined;
 }

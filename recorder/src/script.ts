@@ -9,6 +9,11 @@ export * from "./index.js";
 const { key, edge, release, environment } = document.currentScript?.dataset ?? {};
 // Without a key the page calls `init` and `start` itself.
 if (key !== undefined) {
-  init({ key, edge: edge ?? "", ...(release !== undefined && { release }), ...(environment !== undefined && { environment }) });
+  init({
+    key,
+    edge: edge ?? "",
+    ...(release !== undefined && { release }),
+    ...(environment !== undefined && { environment }),
+  });
   start();
 }

@@ -2,7 +2,14 @@
  * One visitor's recording over page loads and tabs: joined while it is alive, begun anew after 15 minutes without interaction
  * or at its full length.
  */
-import { newUploadKey, parseUploadKey, type SessionId, sessionOf, startMsOf, type UploadKey } from "./ids.js";
+import {
+  newUploadKey,
+  parseUploadKey,
+  type SessionId,
+  sessionOf,
+  startMsOf,
+  type UploadKey,
+} from "./ids.js";
 import type { SafeStorage } from "./storage.js";
 
 /** A session ends after this time without interaction in any tab. */
@@ -36,7 +43,8 @@ export function parseRecord(text: string | undefined): SessionRecord | undefined
     if (typeof value !== "object" || value === null) return undefined;
     const { upload, active_ms: activeMs } = value as Record<string, unknown>;
     const key = parseUploadKey(upload);
-    if (key === undefined || typeof activeMs !== "number" || !Number.isFinite(activeMs)) return undefined;
+    if (key === undefined || typeof activeMs !== "number" || !Number.isFinite(activeMs))
+      return undefined;
     return { upload: key, activeMs };
   } catch {
     return undefined;
@@ -46,7 +54,11 @@ export function parseRecord(text: string | undefined): SessionRecord | undefined
 /** Whether the session can still be written into at `nowMs`; `sessionMsMax` is its full length. */
 export function isAlive(record: SessionRecord, nowMs: number, sessionMsMax: number): boolean {
   const start = startMsOf(sessionOf(record.upload));
-  return nowMs >= start - CLOCK_BACK_MS && nowMs < endMs(start, sessionMsMax) && nowMs < record.activeMs + IDLE_MS;
+  return (
+    nowMs >= start - CLOCK_BACK_MS &&
+    nowMs < endMs(start, sessionMsMax) &&
+    nowMs < record.activeMs + IDLE_MS
+  );
 }
 
 /** When a session that started at `start` ends at the latest. */
@@ -62,7 +74,9 @@ export class SharedSession {
   open(nowMs: number, sessionMsMax: number): Session {
     const record = parseRecord(this.storage.get(STORAGE_KEY));
     const upload =
-      record !== undefined && isAlive(record, nowMs, sessionMsMax) ? record.upload : newUploadKey(nowMs);
+      record !== undefined && isAlive(record, nowMs, sessionMsMax)
+        ? record.upload
+        : newUploadKey(nowMs);
     this.write({ upload, activeMs: nowMs });
     const id = sessionOf(upload);
     return { upload, id, startMs: startMsOf(id) };
@@ -77,7 +91,8 @@ export class SharedSession {
 
   /** Ends the session for all tabs: whoever opens next gets a new one. */
   close(session: Session): void {
-    if (parseRecord(this.storage.get(STORAGE_KEY))?.upload === session.upload) this.storage.remove(STORAGE_KEY);
+    if (parseRecord(this.storage.get(STORAGE_KEY))?.upload === session.upload)
+      this.storage.remove(STORAGE_KEY);
   }
 
   private write({ upload, activeMs }: SessionRecord): void {

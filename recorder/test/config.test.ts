@@ -3,7 +3,13 @@ import { DEFAULT_CONFIG, fetchConfig, parseConfig } from "../src/config.js";
 
 test("what the edge says holds, the rest has its default", () => {
   const sampling = [{ from_ms: 0, all: 0.1 }];
-  const body = { version: 1, project: "demo", sampling, limits: { session_ms_max: 60_000 }, recorder: { flush_first_ms: 100 } };
+  const body = {
+    version: 1,
+    project: "demo",
+    sampling,
+    limits: { session_ms_max: 60_000 },
+    recorder: { flush_first_ms: 100 },
+  };
   expect(parseConfig(body)).toEqual({
     kind: "config",
     config: { ...DEFAULT_CONFIG, sampling, sessionMsMax: 60_000, flushFirstMs: 100 },
@@ -11,12 +17,20 @@ test("what the edge says holds, the rest has its default", () => {
 });
 
 test("fields that are not of their kind have their default", () => {
-  const body = { version: 1, sampling: [{ all: "x" }, 7], limits: { events_max: -1 }, recorder: "soon" };
+  const body = {
+    version: 1,
+    sampling: [{ all: "x" }, 7],
+    limits: { events_max: -1 },
+    recorder: "soon",
+  };
   expect(parseConfig(body)).toEqual({ kind: "config", config: DEFAULT_CONFIG });
 });
 
 test("another version is refused by name", () => {
-  expect(parseConfig({ version: 2 })).toEqual({ kind: "unavailable", reason: "config has version 2, expected 1" });
+  expect(parseConfig({ version: 2 })).toEqual({
+    kind: "unavailable",
+    reason: "config has version 2, expected 1",
+  });
   expect(parseConfig(undefined).kind).toBe("unavailable");
 });
 

@@ -36,11 +36,20 @@ beforeEach(() => {
       const end = body.indexOf(10);
       mine.push({
         header: JSON.parse(Buffer.from(body.subarray(0, end)).toString()),
-        lines: gunzipSync(body.subarray(end + 1)).toString().trimEnd().split("\n"),
+        lines: gunzipSync(body.subarray(end + 1))
+          .toString()
+          .trimEnd()
+          .split("\n"),
         body,
         keepalive: init?.keepalive ?? false,
-        answer: (status, json) => (resolve(Response.json(json, { status })), turns()),
-        fail: () => (reject(new TypeError("Failed to fetch")), turns()),
+        answer: (status, json) => {
+          resolve(Response.json(json, { status }));
+          return turns();
+        },
+        fail: () => {
+          reject(new TypeError("Failed to fetch"));
+          return turns();
+        },
       });
     });
   delivery = new Delivery("https://edge.example/v1/batches?key=pk", fetch, {
@@ -76,7 +85,8 @@ const event = (name: string, type = INCREMENTAL): EventLine => ({
 });
 
 /** Text that gzip cannot make smaller. */
-const noise = (bytes: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("hex");
+const noise = (bytes: number) =>
+  Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("hex");
 
 /** The upload of that number, once it is under way. Compression takes turns of its own. */
 async function upload(at: number): Promise<Upload> {
@@ -183,7 +193,13 @@ test("a lone event that is too large is noted as lost, a checkpoint likewise", a
   await (await upload(0)).answer(413, { limit: "inflated_bytes" });
   await (await upload(1)).answer(413, { limit: "inflated_bytes" });
   expect(told).toEqual([
-    { reason: "too_large", events: 1, bytes: ümlaut.line.length + 2, from_ms: START_MS, to_ms: START_MS + 1 },
+    {
+      reason: "too_large",
+      events: 1,
+      bytes: ümlaut.line.length + 2,
+      from_ms: START_MS,
+      to_ms: START_MS + 1,
+    },
     expect.objectContaining({ reason: "too_large", events: 2 }),
   ]);
 });
@@ -217,6 +233,14 @@ test("a session over its length is told, a batch over the budget is not", async 
   await (await upload(1)).answer(200, { outcome: "dropped", reason: "session_too_long" });
   expect(told).toEqual([["too long", stream.session.id]]);
   expect(await isSettled(delivery.settled())).toBe(true);
+});
+
+test("a batch that is added the moment the one before is through is not forgotten", async () => {
+  const stream = newStream();
+  delivery.add(stream.seal([event("a")], START_MS));
+  void delivery.settled().then(() => delivery.add(stream.seal([event("b")], START_MS)));
+  await (await upload(0)).answer(200, STORED);
+  expect((await upload(1)).header.seq).toBe(1);
 });
 
 test("an unknown key stops everything", async () => {
@@ -256,7 +280,12 @@ test("hiding the page heeds the edge's wait, leaving it does not", async () => {
 
 test("what keepalive may carry is shared by all in flight, and a large batch is cut for it", async () => {
   const stream = newStream();
-  delivery.add(stream.seal(Array.from({ length: 60 }, () => event(noise(1_000))), START_MS));
+  delivery.add(
+    stream.seal(
+      Array.from({ length: 60 }, () => event(noise(1_000))),
+      START_MS,
+    ),
+  );
   delivery.leave();
   const budgeted = uploads.filter(({ keepalive }) => keepalive).map(({ body }) => body.length);
   expect(budgeted.length).toBeGreaterThan(0);

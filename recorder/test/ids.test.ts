@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { fraction, newUploadKey, parseUploadKey, randomLabel, sessionOf, startMsOf, type UploadKey } from "../src/ids.js";
+import {
+  fraction,
+  newUploadKey,
+  parseUploadKey,
+  randomLabel,
+  sessionOf,
+  startMsOf,
+  type UploadKey,
+} from "../src/ids.js";
 import { vectors } from "./vectors.js";
 
 const { cases, refused } = vectors<{

@@ -28,7 +28,8 @@ test.each([
 });
 
 test("a stack's URLs are masked, and keep line and column", () => {
-  const stack = "TypeError: x\n    at f (https://shop.example/reset?token=abc:10:5)\n    at https://shop.example/app.js:1:200";
+  const stack =
+    "TypeError: x\n    at f (https://shop.example/reset?token=abc:10:5)\n    at https://shop.example/app.js:1:200";
   expect(maskUrlsIn(stack)).toBe(
     "TypeError: x\n    at f (https://shop.example/reset?token=***:10:5)\n    at https://shop.example/app.js:1:200",
   );

@@ -2,8 +2,14 @@ import { expect, test } from "vitest";
 import { CUSTOM, FULL_SNAPSHOT, INCREMENTAL, META } from "../src/events.js";
 import { type EventLine, halve, Pending } from "../src/pending.js";
 
-const line = (type: number, length = 10): EventLine => ({ line: "x".repeat(length), type, tag: undefined, timestamp: 1 });
-const types = (parts: [EventLine[], EventLine[]] | undefined) => parts?.map((part) => part.map(({ type }) => type));
+const line = (type: number, length = 10): EventLine => ({
+  line: "x".repeat(length),
+  type,
+  tag: undefined,
+  timestamp: 1,
+});
+const types = (parts: [EventLine[], EventLine[]] | undefined) =>
+  parts?.map((part) => part.map(({ type }) => type));
 const byLength = (event: EventLine) => event.line.length;
 
 test("a row is cut where its halves weigh about the same", () => {
@@ -27,11 +33,15 @@ test("one event cannot be cut", () => {
 });
 
 test("cutting until nothing can be cut ends, and loses and reorders nothing", () => {
-  const events = Array.from({ length: 37 }, (_, i) => ({ ...line(i % 9 === 0 ? META : i % 9 === 1 ? FULL_SNAPSHOT : INCREMENTAL), timestamp: i }));
+  const events = Array.from({ length: 37 }, (_, i) => ({
+    ...line(i % 9 === 0 ? META : i % 9 === 1 ? FULL_SNAPSHOT : INCREMENTAL),
+    timestamp: i,
+  }));
   const cut = (part: EventLine[]): EventLine[][] => halve(part, byLength)?.flatMap(cut) ?? [part];
   const pieces = cut(events);
   expect(pieces.flat()).toEqual(events);
-  for (const piece of pieces) expect(piece.length === 1 || piece.map(({ type }) => type).join() === "4,2").toBe(true);
+  for (const piece of pieces)
+    expect(piece.length === 1 || piece.map(({ type }) => type).join() === "4,2").toBe(true);
 });
 
 test("what is taken is gone", () => {

@@ -21,7 +21,8 @@ test("dropped depends on the reason", () => {
 });
 
 test("a batch that breaks a rule is refused, and so is any status that has no meaning", () => {
-  for (const status of [400, 404, 405, 409, 500, 502, 302, 204]) check(status, { error: "header" }, { do: "refused" });
+  for (const status of [400, 404, 405, 409, 500, 502, 302, 204])
+    check(status, { error: "header" }, { do: "refused" });
   check(200, { outcome: "of another edition" }, { do: "refused" });
 });
 

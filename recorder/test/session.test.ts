@@ -74,13 +74,16 @@ test.each([
   expect(parseRecord(browser.getItem(KEY) ?? undefined)?.upload).toBe(session.upload);
 });
 
-test.each(["blocked", "full", "absent"] as const)("storage that is %s leaves a session for the page's life", (how) => {
-  const shared = new SharedSession(new SafeStorage(brokenStorage(how)));
-  const session = shared.open(START_MS, HOUR_MS);
-  shared.touch(session, START_MS + 10 * 60_000);
-  expect(shared.open(START_MS + 20 * 60_000, HOUR_MS)).toEqual(session);
-  expect(() => enterPage(new SafeStorage(brokenStorage(how)), "AAAAAAAA")).not.toThrow();
-});
+test.each(["blocked", "full", "absent"] as const)(
+  "storage that is %s leaves a session for the page's life",
+  (how) => {
+    const shared = new SharedSession(new SafeStorage(brokenStorage(how)));
+    const session = shared.open(START_MS, HOUR_MS);
+    shared.touch(session, START_MS + 10 * 60_000);
+    expect(shared.open(START_MS + 20 * 60_000, HOUR_MS)).toEqual(session);
+    expect(() => enterPage(new SafeStorage(brokenStorage(how)), "AAAAAAAA")).not.toThrow();
+  },
+);
 
 test("a tab keeps its label and knows the page before", () => {
   const storage = new SafeStorage(() => browser);

@@ -12,10 +12,13 @@ export interface DomCapture {
 
 // `input` covers every type of input there is or will be, also those that `maskAllInputs` leaves out (hidden, file).
 const MASKED_INPUTS = { input: true, textarea: true, select: true };
-const MASKED_TEXT = '[contenteditable]:not([contenteditable="false"]), [contenteditable]:not([contenteditable="false"]) *, [autocomplete]';
+const MASKED_TEXT = '[contenteditable]:not([contenteditable="false"]), [autocomplete]';
 
 /** Starts with a checkpoint, at once or when the document is parsed. `failed` hears of defects inside rrweb's observers. */
-export function recordDom(emit: (event: RecordedEvent) => void, failed: (error: unknown) => void): DomCapture {
+export function recordDom(
+  emit: (event: RecordedEvent) => void,
+  failed: (error: unknown) => void,
+): DomCapture {
   let begun = false;
   const stop = record<RecordedEvent>({
     emit(event) {

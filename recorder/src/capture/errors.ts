@@ -46,23 +46,32 @@ export class ErrorCapture {
 
   private add(
     error: unknown,
-    how: Pick<ErrorPayload, "handled" | "mechanism"> & Partial<Pick<ErrorPayload, "source" | "line" | "column">>,
+    how: Pick<ErrorPayload, "handled" | "mechanism"> &
+      Partial<Pick<ErrorPayload, "source" | "line" | "column">>,
   ): void {
     if (typeof error === "object" && error !== null) {
       if (this.seen.has(error)) return;
       this.seen.add(error);
     }
-    this.emit("tapedeck.error", { ...describeError(error), source: undefined, line: undefined, column: undefined, ...how });
+    this.emit("tapedeck.error", {
+      ...describeError(error),
+      source: undefined,
+      line: undefined,
+      column: undefined,
+      ...how,
+    });
   }
 }
 
 /** Type, message and stack of whatever was thrown. URLs in them are masked, since an inline script's frames carry the page's. */
 export function describeError(thrown: unknown): Pick<ErrorPayload, "type" | "message" | "stack"> {
   try {
-    if (typeof thrown !== "object" || thrown === null) return described("Error", String(thrown), undefined);
+    if (typeof thrown !== "object" || thrown === null)
+      return described("Error", String(thrown), undefined);
     const { name, message, stack } = thrown as Record<string, unknown>;
     // Of an object that is no error only the keys are told: its values may be anything of the visitor's.
-    const text = typeof message === "string" ? message : `object with keys ${Object.keys(thrown).join(", ")}`;
+    const text =
+      typeof message === "string" ? message : `object with keys ${Object.keys(thrown).join(", ")}`;
     return described(name, text, stack);
   } catch {
     // A getter or a proxy of the page's may throw.
@@ -70,7 +79,11 @@ export function describeError(thrown: unknown): Pick<ErrorPayload, "type" | "mes
   }
 }
 
-function described(name: unknown, message: string, stack: unknown): Pick<ErrorPayload, "type" | "message" | "stack"> {
+function described(
+  name: unknown,
+  message: string,
+  stack: unknown,
+): Pick<ErrorPayload, "type" | "message" | "stack"> {
   return {
     type: typeof name === "string" && name !== "" ? name.slice(0, TYPE_CHARS_MAX) : "Error",
     message: maskUrlsIn(message.slice(0, MESSAGE_CHARS_MAX)),

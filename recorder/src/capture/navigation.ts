@@ -18,11 +18,15 @@ export function watchNavigation(emit: Emit, guard: Guard): () => void {
     last = now;
     emit("tapedeck.navigation", { from: maskUrl(from), to: maskUrl(now), kind });
   });
-  const onPop = (): void => changed(withoutFragment(location.href) === withoutFragment(last) ? "hash" : "pop");
+  const onPop = (): void =>
+    changed(withoutFragment(location.href) === withoutFragment(last) ? "hash" : "pop");
   const onHash = (): void => changed("hash");
   window.addEventListener("popstate", onPop);
   window.addEventListener("hashchange", onHash);
-  const unwrap = [wrap("pushState", () => changed("push")), wrap("replaceState", () => changed("replace"))];
+  const unwrap = [
+    wrap("pushState", () => changed("push")),
+    wrap("replaceState", () => changed("replace")),
+  ];
   return () => {
     watching = false;
     window.removeEventListener("popstate", onPop);

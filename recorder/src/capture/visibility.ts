@@ -12,11 +12,7 @@ export interface Leaving {
 }
 
 /** Watches until the function it returns is called. */
-export function watchVisibility(
-  emit: Emit,
-  leaving: Leaving,
-  guard: Guard,
-): () => void {
+export function watchVisibility(emit: Emit, leaving: Leaving, guard: Guard): () => void {
   let left = false;
   const onVisibility = guard(() => {
     // A page that is left becomes hidden after `pagehide`, which says nothing new and would cost an upload.

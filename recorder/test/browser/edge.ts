@@ -73,13 +73,18 @@ export class Edge {
   get stored(): Event[] {
     const order = [...new Set(this.uploads.map(({ header }) => header.page))];
     const bySeq = this.uploads.filter(({ status }) => status === 200);
-    bySeq.sort((a, b) => order.indexOf(a.header.page) - order.indexOf(b.header.page) || a.header.seq - b.header.seq);
+    bySeq.sort(
+      (a, b) =>
+        order.indexOf(a.header.page) - order.indexOf(b.header.page) || a.header.seq - b.header.seq,
+    );
     return bySeq.flatMap(({ events }) => events);
   }
 
   /** Payloads of our events with this tag. */
   payloads(tag: string) {
-    return this.stored.filter(({ type, data }) => type === 5 && data.tag === tag).map(({ data }) => data.payload);
+    return this.stored
+      .filter(({ type, data }) => type === 5 && data.tag === tag)
+      .map(({ data }) => data.payload);
   }
 
   /** Waits until `condition` gives something, and returns that. */
@@ -98,7 +103,10 @@ export class Edge {
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => {
       const reply = this.reply(request, Buffer.concat(parts));
-      response.writeHead(reply.status, { "Access-Control-Allow-Origin": "*", "Content-Type": "application/json" });
+      response.writeHead(reply.status, {
+        "Access-Control-Allow-Origin": "*",
+        "Content-Type": "application/json",
+      });
       response.end(JSON.stringify(reply.body));
     });
   }
@@ -109,7 +117,10 @@ export class Edge {
     this.check(request.headers.referer === undefined, `the referrer ${request.headers.referer}`);
     if (request.url === `/v1/config?key=${KEY}`) return this.config();
     this.check(request.url === `/v1/batches?key=${KEY}`, `a request to ${request.url}`);
-    this.check(request.headers["content-type"] === "text/plain", `content type ${request.headers["content-type"]}`);
+    this.check(
+      request.headers["content-type"] === "text/plain",
+      `content type ${request.headers["content-type"]}`,
+    );
     const upload = parse(body);
     const reply = this.answer(upload);
     upload.status = reply.status;
@@ -125,13 +136,28 @@ export class Edge {
     this.check(/^[0-9A-Za-z]{8}$/.test(page), `page ${page}`);
     this.check(Number.isInteger(seq) && seq >= 0, `seq ${seq}`);
     this.check(reason === "all", `reason ${reason}`);
-    this.check(Number.isInteger(sent) && Math.abs(sent - Date.now()) < 3_600_000 * 2, `sent ${sent}`);
+    this.check(
+      Number.isInteger(sent) && Math.abs(sent - Date.now()) < 3_600_000 * 2,
+      `sent ${sent}`,
+    );
     this.check(events.length > 0, "an empty batch");
-    this.check(ndjson.endsWith("\n") && !ndjson.includes("\n\n"), "lines that do not end in one newline each");
+    this.check(
+      ndjson.endsWith("\n") && !ndjson.includes("\n\n"),
+      "lines that do not end in one newline each",
+    );
     events.forEach(({ type, timestamp }, i) => {
-      this.check(Number.isInteger(type) && Number.isFinite(timestamp), `event ${i} without type and timestamp`);
-      this.check(type !== 4 || events[i + 1]?.type === 2, "a meta event without its full snapshot behind it");
-      this.check(type !== 2 || events[i - 1]?.type === 4, "a full snapshot without its meta event before it");
+      this.check(
+        Number.isInteger(type) && Number.isFinite(timestamp),
+        `event ${i} without type and timestamp`,
+      );
+      this.check(
+        type !== 4 || events[i + 1]?.type === 2,
+        "a meta event without its full snapshot behind it",
+      );
+      this.check(
+        type !== 2 || events[i - 1]?.type === 4,
+        "a full snapshot without its meta event before it",
+      );
     });
     for (const other of this.uploads) {
       if (other !== upload && other.header.page === page && other.header.seq === seq) {
@@ -168,7 +194,10 @@ function parse(body: Buffer): Upload {
   return {
     header,
     session: Buffer.concat([key.subarray(0, 4), hash]).toString("hex"),
-    events: ndjson.trimEnd().split("\n").map((line) => JSON.parse(line)),
+    events: ndjson
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
     ndjson,
     body,
     status: 0,

@@ -17,7 +17,8 @@ export class Site {
     const server = createServer((request, response) => {
       const path = new URL(request.url ?? "/", "http://site").pathname;
       const page = pages.get(path);
-      const found = path === "/tapedeck.js" ? script : page === undefined ? undefined : html(page, edge);
+      const found =
+        path === "/tapedeck.js" ? script : page === undefined ? undefined : html(page, edge);
       response.writeHead(found === undefined ? 404 : 200, {
         "Content-Type": path.endsWith(".js") ? "text/javascript" : "text/html; charset=utf-8",
         // As some sites ask: then a request without a policy of its own would tell the whole URL.
