@@ -4,11 +4,18 @@
 //! Nothing here decides anything about sessions. What AWS does is the reference, and each module says where it differs.
 
 pub mod clock;
+mod control;
+pub mod demo_project;
 mod digest;
 pub mod lambda;
 pub mod logs;
 pub mod mapping;
+pub mod ports;
 pub mod process;
 pub mod queue;
 pub mod s3;
+pub mod secrets;
+pub mod stack;
+pub mod stat;
 pub mod store;
+pub mod supervise;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use crate::logs::PartLog;
 
@@ -14,6 +14,8 @@ use crate::logs::PartLog;
 pub struct Process {
     child: Child,
     group: Option<Pid>,
+    /// Held, since waiting for a child would close it.
+    _stdin: Option<ChildStdin>,
 }
 
 impl Process {
@@ -34,7 +36,8 @@ impl Process {
             log.follow(output);
         }
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child, group })
+        let stdin = child.stdin.take();
+        Ok(Self { child, group, _stdin: stdin })
     }
 
     /// The process id.

@@ -201,10 +201,7 @@ async fn each_part_may_do_its_work_and_no_more() {
     assert_eq!(s3.put("indexer", "manifests/1", &[], "m").await, StatusCode::OK);
     assert_eq!(s3.put("indexer", "chunks/2", &create, "m").await, StatusCode::FORBIDDEN);
     assert_eq!(s3.put("stranger", "chunks/2", &create, "m").await, StatusCode::FORBIDDEN);
-    assert_eq!(
-        s3.client.get(s3.signer().object_url("chunks/1")).send().await.unwrap().status(),
-        403
-    );
+    assert_eq!(s3.client.get(s3.signer().object_url("chunks/1")).send().await.unwrap().status(), 403);
 }
 
 #[tokio::test]

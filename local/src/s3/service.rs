@@ -15,12 +15,14 @@ use s3s::dto;
 use s3s::dto::{ETag, ETagCondition, StreamingBlob};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
+use tapedeck_core::ids::hex;
 
 use super::counters::Counters;
 use super::event::object_created;
 use super::objects::{Condition, Content, ObjectMeta, Objects, PutError};
 use super::policy::Credential;
-use crate::digest::{hex, md5_hex};
+
+use crate::digest::md5_hex;
 use crate::queue::Queue;
 use crate::store::{Store, StoreError};
 

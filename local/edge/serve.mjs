@@ -1,0 +1,53 @@
+// Serves the built Worker in workerd, as its wrangler.toml describes it.
+//
+// Settings come from the environment: PORT, and VARS, the name of a file with the Worker's variables as JSON, so that
+// secrets are on no command line. It ends when its standard input does: then who started it is gone.
+// @ts-check
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+
+const { PORT, VARS } = process.env;
+if (PORT === undefined || VARS === undefined) {
+  throw new Error("PORT and VARS must be set");
+}
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), "../../edge-worker");
+const { main, workerOptions } = unstable_getMiniflareWorkerOptions(join(folder, "wrangler.toml"));
+if (main === undefined) {
+  throw new Error("edge-worker/wrangler.toml has no main");
+}
+
+// wrangler reads wrangler.toml into the options of Miniflare 4, and Miniflare 5 takes them converted.
+const options = convertV4MiniflareOptions({
+  ...workerOptions,
+  bindings: { ...workerOptions.bindings, ...JSON.parse(await readFile(VARS, "utf8")) },
+  modulesRoot: dirname(main),
+  modules: [
+    { type: "ESModule", path: main },
+    { type: "CompiledWasm", path: join(dirname(main), "index_bg.wasm") },
+  ],
+  host: "127.0.0.1",
+  port: Number(PORT),
+  // What `request.cf` holds would otherwise be fetched from the Internet.
+  cf: false,
+  telemetry: { enabled: false },
+  log: new Log(LogLevel.INFO),
+});
+const miniflare = new Miniflare(options);
+
+let ending = false;
+async function end() {
+  if (!ending) {
+    ending = true;
+    await miniflare.dispose();
+    process.exit(0);
+  }
+}
+process.stdin.on("end", end).on("error", end).resume();
+process.on("SIGTERM", end).on("SIGINT", end);
+
+await miniflare.ready;

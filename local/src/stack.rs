@@ -1,0 +1,330 @@
+//! The whole stack on one machine, started in order and stopped together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use axum::Router;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::demo_project;
+use crate::lambda::{Function, FunctionConfig};
+use crate::logs::PartLog;
+use crate::mapping::{Mapping, MappingConfig};
+use crate::ports::Ports;
+use crate::queue::{Queue, QueueConfig};
+use crate::s3::{Bucket, BucketConfig, Credential, Policy, S3Server};
+use crate::secrets::{AccessKey, Secrets, write_private};
+use crate::stat::{self, PlayerHeaders};
+use crate::store::Store;
+use crate::supervise::Supervised;
+
+const BUCKET: &str = "tapedeck";
+const REGION: &str = "us-east-1";
+/// How long the edge may take until it answers.
+const EDGE_READY_MAX: Duration = Duration::from_mins(1);
+
+/// What to start, and where it lies.
+#[derive(Clone, Debug)]
+pub struct StackConfig {
+    /// The project's folder, with the built parts in it.
+    pub root: PathBuf,
+    /// Where data, logs and secrets are kept.
+    pub data: PathBuf,
+    /// The indexer's program.
+    pub indexer: PathBuf,
+    /// How ports are chosen.
+    pub ports: Ports,
+}
+
+/// Everything that runs. Ends with [`Stack::stop`], or less gently when it is dropped.
+#[derive(Debug)]
+pub struct Stack {
+    running: Running,
+    mapping: Mapping,
+    links: Links,
+    up_json: PathBuf,
+    _servers: JoinSet<()>,
+}
+
+/// What the control port reaches.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) bucket: Bucket,
+    pub(crate) queue: Queue,
+    pub(crate) s3: Arc<S3Server>,
+    pub(crate) indexer: Function,
+    pub(crate) edge: Arc<Supervised>,
+}
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// The demo shop.
+    pub demo: String,
+    /// The player.
+    pub player: String,
+    /// The edge.
+    pub edge: String,
+    /// The bucket's endpoint, without the bucket.
+    pub s3: String,
+    /// The control port.
+    pub control: String,
+    /// The folder of logs.
+    pub logs: PathBuf,
+}
+
+impl Stack {
+    /// Starts everything and waits until each part answers; `say` hears of each step when it is done. Then
+    /// `{data}/up.json` tells where everything is, until [`Stack::stop`].
+    ///
+    /// The caller sees to it that no other stack uses `data`.
+    ///
+    /// # Errors
+    /// When a part is missing or does not start. What had started is stopped again.
+    pub async fn start(config: &StackConfig, say: impl Fn(&str, &str)) -> Result<Self> {
+        let data = &config.data;
+        let logs = data.join("logs");
+        std::fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
+        let secrets = Secrets::load_or_create(&data.join("secrets.json"))?;
+        let listeners = Listeners::open(config.ports).await.context("no free port")?;
+        let links = listeners.links(&logs)?;
+
+        let (bucket, queue) = open_bucket(data, &secrets, &links).await?;
+        let s3 = Arc::new(S3Server::start(&bucket, listeners.s3)?);
+        say("bucket", &format!("{}/{BUCKET}", links.s3));
+
+        let indexer = indexer(config, &secrets, &links, PartLog::in_dir(&logs, "indexer")?);
+        indexer.warm().await.with_context(|| format!("see {}", logs.join("indexer.log").display()))?;
+        let mapping = Mapping::start(&queue, &indexer, &MappingConfig::default());
+        say("indexer", "waits for events of the bucket");
+
+        let mut servers = JoinSet::new();
+        let (demo, player) = sites(&config.root, &secrets, &links)?;
+        servers.spawn(serve(listeners.demo, demo));
+        servers.spawn(serve(listeners.player, player));
+        say("demo", &links.demo);
+        say("player", &links.player);
+
+        // Only now is the port let go of, for the child to take it.
+        let port = listeners.edge.local_addr()?.port();
+        drop(listeners.edge);
+        let edge = Arc::new(edge(config, &secrets, &links, port, PartLog::in_dir(&logs, "edge")?)?);
+        wait_for_edge(&links.edge, &secrets, &edge).await?;
+        say("edge", &links.edge);
+
+        let running = Running { bucket, queue, s3, indexer, edge };
+        servers.spawn(serve(listeners.control, crate::control::router(running.clone())));
+        let up_json = data.join("up.json");
+        write_private(&up_json, &serde_json::to_vec_pretty(&up(&secrets, &links))?)?;
+        Ok(Self { running, mapping, links, up_json, _servers: servers })
+    }
+
+    /// Where everything is.
+    #[must_use]
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Removes `up.json` and stops everything. Messages that were being worked on are worked on again at the next start.
+    ///
+    /// # Errors
+    /// When `up.json` cannot be removed; everything is stopped all the same.
+    pub async fn stop(self) -> Result<()> {
+        let removed = std::fs::remove_file(&self.up_json);
+        drop(self.mapping);
+        self.running.indexer.kill();
+        self.running.edge.stop().await;
+        removed.with_context(|| format!("cannot remove {}", self.up_json.display()))
+    }
+}
+
+struct Listeners {
+    edge: TcpListener,
+    demo: TcpListener,
+    player: TcpListener,
+    s3: TcpListener,
+    control: TcpListener,
+}
+
+impl Listeners {
+    async fn open(ports: Ports) -> std::io::Result<Self> {
+        Ok(Self {
+            edge: ports.listen(8787).await?,
+            demo: ports.listen(8081).await?,
+            player: ports.listen(8082).await?,
+            s3: ports.listen(9000).await?,
+            control: ports.listen(8790).await?,
+        })
+    }
+
+    fn links(&self, logs: &Path) -> std::io::Result<Links> {
+        let url =
+            |listener: &TcpListener| Ok::<_, std::io::Error>(format!("http://{}", listener.local_addr()?));
+        Ok(Links {
+            demo: url(&self.demo)?,
+            player: url(&self.player)?,
+            edge: url(&self.edge)?,
+            s3: url(&self.s3)?,
+            control: url(&self.control)?,
+            logs: logs.to_owned(),
+        })
+    }
+}
+
+async fn open_bucket(data: &Path, secrets: &Secrets, links: &Links) -> Result<(Bucket, Queue)> {
+    let folder = data.join("s3");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let store = Store::open(&folder.join("store.redb")).with_context(|| {
+        format!("cannot open the bucket in {}; `--fresh` begins with an empty one", folder.display())
+    })?;
+    let queue = Queue::open(store.clone(), QueueConfig::default())?;
+    let credential = |part: &str, key: &AccessKey, policy: Policy| Credential {
+        part: part.to_owned(),
+        access_key_id: key.id.clone(),
+        secret_access_key: key.secret.clone(),
+        policy,
+    };
+    let config = BucketConfig {
+        name: BUCKET.to_owned(),
+        region: REGION.to_owned(),
+        credentials: vec![
+            credential("admin", &secrets.admin, Policy::admin()),
+            credential("edge", &secrets.edge, Policy::edge()),
+            credential("indexer", &secrets.indexer, Policy::indexer()),
+        ],
+        allowed_origins: vec![links.player.clone(), links.player.replace("127.0.0.1", "localhost")],
+        announced_prefixes: vec!["chunks/".to_owned()],
+    };
+    let bucket = Bucket::open(store, queue.clone(), config)?;
+    demo_project::write(&bucket, secrets).await?;
+    Ok((bucket, queue))
+}
+
+fn indexer(config: &StackConfig, secrets: &Secrets, links: &Links, log: Arc<PartLog>) -> Function {
+    let mut settings = vec![("AWS_ENDPOINT_URL_S3".to_owned(), links.s3.clone())];
+    if let Ok(level) = std::env::var("RUST_LOG") {
+        settings.push(("RUST_LOG".to_owned(), level));
+    }
+    let config = FunctionConfig {
+        name: "tapedeck-indexer".to_owned(),
+        binary: config.indexer.clone(),
+        settings,
+        region: REGION.to_owned(),
+        credentials: (secrets.indexer.id.clone(), secrets.indexer.secret.clone()),
+        timeout: Duration::from_secs(30),
+        memory_mb: 512,
+        concurrency: 2,
+    };
+    Function::new(config, log)
+}
+
+fn sites(root: &Path, secrets: &Secrets, links: &Links) -> Result<(Router, Router)> {
+    let demo_folder = built(&root.join("local/demo/dist"), "index.html")?;
+    let player_folder = built(&root.join("player/dist"), "index.html")?;
+    let demo = json!({
+        "edge": links.edge,
+        "project": demo_project::PROJECT,
+        "project_key": secrets.project_key,
+        "player": links.player,
+        "viewer_token": secrets.viewer_token,
+    });
+    let template = root.join("player/headers.json");
+    let template = std::fs::read(&template).with_context(|| format!("cannot read {}", template.display()))?;
+    let headers = PlayerHeaders::parse(&template, &links.edge, &links.s3, &links.demo)?;
+    let player = stat::player(&player_folder, json!({"edge": links.edge}), headers);
+    Ok((stat::demo(&demo_folder, demo), player))
+}
+
+fn edge(
+    config: &StackConfig,
+    secrets: &Secrets,
+    links: &Links,
+    port: u16,
+    log: Arc<PartLog>,
+) -> Result<Supervised> {
+    built(&config.root.join("edge-worker/build"), "index.js")?;
+    let vars = config.data.join("edge-vars.json");
+    let settings = json!({
+        "CONFIG_ENDPOINT": links.s3,
+        "CONFIG_BUCKET": BUCKET,
+        "CONFIG_REGION": REGION,
+        "S3_ACCESS_KEY_ID": secrets.edge.id,
+        "S3_SECRET_ACCESS_KEY": secrets.edge.secret,
+    });
+    write_private(&vars, settings.to_string().as_bytes())?;
+    let vars = std::path::absolute(&vars)?;
+    let own = config.root.join("node_modules/.bin/node");
+    let node = if own.exists() { std::path::absolute(own)? } else { PathBuf::from("node") };
+    let root = config.root.clone();
+    Ok(Supervised::start(log, move || {
+        let mut command = Command::new(&node);
+        command
+            .arg("local/edge/serve.mjs")
+            .current_dir(&root)
+            .env("PORT", port.to_string())
+            .env("VARS", &vars)
+            .env("WRANGLER_SEND_METRICS", "false");
+        command
+    }))
+}
+
+/// Waits until the edge gives a recorder its config: then it runs, has its settings, and reads the bucket.
+async fn wait_for_edge(edge: &str, secrets: &Secrets, process: &Supervised) -> Result<()> {
+    let url = format!("{edge}/v1/config?key={}", secrets.project_key);
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+    let until = Instant::now() + EDGE_READY_MAX;
+    loop {
+        let found = match client.get(&url).send().await {
+            Ok(response) if response.status().is_success() => return Ok(()),
+            Ok(response) => {
+                let status = response.status();
+                format!("{status}: {}", response.text().await.unwrap_or_default())
+            }
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() > until {
+            let log = process.log().path().unwrap_or(Path::new("its log")).display();
+            bail!("the edge is not ready after {} s ({found}); see {log}", EDGE_READY_MAX.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// `folder`, if `file` is in it.
+fn built(folder: &Path, file: &str) -> Result<PathBuf> {
+    if folder.join(file).is_file() {
+        return Ok(folder.to_owned());
+    }
+    bail!("{} is not there: it is built by `cargo xtask up`", folder.join(file).display())
+}
+
+async fn serve(listener: TcpListener, router: Router) {
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "a server ended");
+    }
+}
+
+fn up(secrets: &Secrets, links: &Links) -> Value {
+    json!({
+        "edge": links.edge,
+        "demo": links.demo,
+        "player": links.player,
+        "project": demo_project::PROJECT,
+        "project_key": secrets.project_key,
+        "viewer_token": secrets.viewer_token,
+        "bucket": {
+            "endpoint": links.s3,
+            "name": BUCKET,
+            "region": REGION,
+            "access_key_id": secrets.admin.id,
+            "secret_access_key": secrets.admin.secret,
+        },
+        "control": links.control,
+    })
+}

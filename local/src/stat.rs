@@ -1,0 +1,138 @@
+//! The two folders of static files, as a web server would serve them: the demo shop with its few calls, and the player.
+
+use std::future::ready;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use serde_json::{Map, Value, json};
+use tower::ServiceExt as _;
+use tower_http::services::{ServeDir, ServeFile};
+
+/// The demo shop: the files in `folder`, `tapedeck` as `/tapedeck.json`, and the calls of `local/demo/API.md`.
+pub fn demo(folder: &Path, tapedeck: Value) -> Router {
+    let index = ServeFile::new(folder.join("index.html"));
+    let files = ServeDir::new(folder);
+    let pages = move |request: Request| {
+        let (index, files) = (index.clone(), files.clone());
+        async move {
+            let is_file = request.uri().path().rsplit('/').next().is_some_and(|last| last.contains('.'));
+            let (Ok(response) | Err(response)) = if is_file {
+                files.oneshot(request).await.map(IntoResponse::into_response).map_err(|never| match never {})
+            } else {
+                index.oneshot(request).await.map(IntoResponse::into_response).map_err(|never| match never {})
+            };
+            response
+        }
+    };
+    Router::new()
+        .route("/tapedeck.json", get(move || ready(not_stored(&tapedeck))))
+        .route("/api/orders", post(order))
+        .route("/api/recommendations", get(recommendations))
+        .route(
+            "/api/fail",
+            get(|| async { (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": "kiln_cold"}))) }),
+        )
+        .route("/api/hang", get(hang))
+        .route("/api/{*unknown}", axum::routing::any(|| async { StatusCode::NOT_FOUND }))
+        .fallback(pages)
+        .layer(from_fn(cache))
+}
+
+/// The player: the files in `folder`, `tapedeck` as `/tapedeck.json`, and `headers` on every reply.
+pub fn player(folder: &Path, tapedeck: Value, headers: PlayerHeaders) -> Router {
+    Router::new()
+        .route("/tapedeck.json", get(move || ready(not_stored(&tapedeck))))
+        .fallback_service(ServeDir::new(folder))
+        .layer(from_fn(cache))
+        .layer(from_fn(move |request: Request, next: Next| {
+            let headers = headers.clone();
+            async move {
+                let mut response = next.run(request).await;
+                response.headers_mut().extend(headers.0);
+                response
+            }
+        }))
+}
+
+/// The headers that the player must be served with.
+#[derive(Clone, Debug)]
+pub struct PlayerHeaders(axum::http::HeaderMap);
+
+/// Why the player's headers cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayerHeadersError {
+    /// Not an object of strings.
+    #[error("player/headers.json is not an object of strings")]
+    Form(#[from] serde_json::Error),
+    /// Not what HTTP allows.
+    #[error("player/headers.json has a header that HTTP does not allow: {name}")]
+    Header {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl PlayerHeaders {
+    /// Fills in a template: `{edge}` and `{store}` are origins that the player asks, `{assets}` those that a recorded
+    /// page's images and fonts may be loaded from.
+    ///
+    /// # Errors
+    /// [`PlayerHeadersError`]
+    pub fn parse(template: &[u8], edge: &str, store: &str, assets: &str) -> Result<Self, PlayerHeadersError> {
+        let template: Map<String, Value> = serde_json::from_slice(template)?;
+        let mut headers = axum::http::HeaderMap::new();
+        for (name, value) in template {
+            let wrong = || PlayerHeadersError::Header { name: name.clone() };
+            let value = value.as_str().ok_or_else(wrong)?;
+            let value = value.replace("{edge}", edge).replace("{store}", store).replace("{assets}", assets);
+            headers.insert(
+                HeaderName::try_from(name.as_str()).map_err(|_| wrong())?,
+                HeaderValue::try_from(value.trim()).map_err(|_| wrong())?,
+            );
+        }
+        Ok(Self(headers))
+    }
+}
+
+/// Names under `/assets/` have a hash in them; everything else is asked for again.
+async fn cache(request: Request, next: Next) -> Response {
+    let hashed = request.uri().path().starts_with("/assets/");
+    let mut response = next.run(request).await;
+    let value = if hashed && response.status().is_success() {
+        HeaderValue::from_static("public, max-age=31536000, immutable")
+    } else {
+        HeaderValue::from_static("no-cache")
+    };
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(value);
+    response
+}
+
+fn not_stored(value: &Value) -> Response {
+    ([(CACHE_CONTROL, "no-store"), (CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
+
+async fn order() -> Response {
+    const SIGNS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let Ok(random) = getrandom::u32() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let name: String =
+        random.to_le_bytes().iter().map(|byte| char::from(SIGNS[usize::from(*byte) % SIGNS.len()])).collect();
+    (StatusCode::CREATED, Json(json!({"order": format!("W-{name}")}))).into_response()
+}
+
+async fn recommendations() -> Json<Value> {
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    Json(json!({"picks": [3, 8, 12, 16, 5]}))
+}
+
+async fn hang() -> Json<Value> {
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    Json(json!({}))
+}
