@@ -26,12 +26,16 @@ export class ConfigError extends Error {
 export async function readAccess(): Promise<Access> {
   const response = await fetch("./tapedeck.json", { cache: "no-cache" });
   if (response.status === 404) return { edge: sessionStorage.getItem(EDGE_KEY), deployed: false };
-  if (!response.ok) throw new ConfigError(`tapedeck.json cannot be read: the player's host answered ${response.status}`);
+  if (!response.ok)
+    throw new ConfigError(
+      `tapedeck.json cannot be read: the player's host answered ${response.status}`,
+    );
   const config: unknown = await response.json().catch((cause: unknown) => {
     throw new ConfigError("tapedeck.json is not JSON", { cause });
   });
   const edge = parseEdge((config as { edge?: unknown } | null)?.edge);
-  if (edge === null) throw new ConfigError("tapedeck.json names no edge that is an http or https URL");
+  if (edge === null)
+    throw new ConfigError("tapedeck.json names no edge that is an http or https URL");
   return { edge, deployed: true };
 }
 
@@ -43,7 +47,12 @@ export function keepEdge(edge: string): void {
 /** `value` as the URL of an edge, without a slash at the end, or null. */
 export function parseEdge(value: unknown): string | null {
   const url = typeof value === "string" ? URL.parse(value.trim()) : null;
-  if (url === null || !["http:", "https:"].includes(url.protocol) || url.username !== "" || url.password !== "") {
+  if (
+    url === null ||
+    !["http:", "https:"].includes(url.protocol) ||
+    url.username !== "" ||
+    url.password !== ""
+  ) {
     return null;
   }
   return url.origin + url.pathname.replace(/\/+$/, "");

@@ -23,7 +23,9 @@ export function duration(ms: number): string {
 
 /** A moment in the reader's time zone. */
 export function dateTime(ms: number): string {
-  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }).format(ms);
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }).format(
+    ms,
+  );
 }
 
 const BROWSERS: [string, RegExp][] = [

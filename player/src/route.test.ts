@@ -13,8 +13,12 @@ describe("parseRoute", () => {
       name: "session",
       link: { project: "shop", session, at: 1_700_000_000_123, token: "a+b" },
     });
-    expect(parseRoute(`#/sessions/shop/${session}?at=end`)).toMatchObject({ link: { at: "end", token: null } });
-    expect(parseRoute(`#/sessions/shop/${session}?at=soon`)).toMatchObject({ link: { at: "start" } });
+    expect(parseRoute(`#/sessions/shop/${session}?at=end`)).toMatchObject({
+      link: { at: "end", token: null },
+    });
+    expect(parseRoute(`#/sessions/shop/${session}?at=soon`)).toMatchObject({
+      link: { at: "start" },
+    });
   });
 
   it("takes no edge from a link", () => {
@@ -36,18 +40,31 @@ describe("parseRoute", () => {
 it("a written link is read as it was meant", () => {
   for (const at of ["start", "end", 1_700_000_000_123] as const) {
     const link = { project: "shop", session, at };
-    expect(parseRoute(sessionHash(link))).toEqual({ name: "session", link: { ...link, token: null } });
+    expect(parseRoute(sessionHash(link))).toEqual({
+      name: "session",
+      link: { ...link, token: null },
+    });
   }
 });
 
 describe("parsePasted", () => {
   it("takes a link of any player", () => {
     const link = `https://replay.example/player/index.html#/sessions/shop/${session}?token=t`;
-    expect(parsePasted(` ${link}\n`, "")).toEqual({ project: "shop", session, at: "start", token: "t" });
+    expect(parsePasted(` ${link}\n`, "")).toEqual({
+      project: "shop",
+      session,
+      at: "start",
+      token: "t",
+    });
   });
 
   it("takes an id with a project", () => {
-    expect(parsePasted(session.toUpperCase(), "shop")).toEqual({ project: "shop", session, at: "start", token: null });
+    expect(parsePasted(session.toUpperCase(), "shop")).toEqual({
+      project: "shop",
+      session,
+      at: "start",
+      token: null,
+    });
     expect(parsePasted(session, "")).toBeNull();
     expect(parsePasted("hello", "shop")).toBeNull();
   });

@@ -8,7 +8,10 @@ export interface SessionLink {
   token: string | null;
 }
 
-export type Route = { name: "start" } | { name: "session"; link: SessionLink } | { name: "unknown"; hash: string };
+export type Route =
+  | { name: "start" }
+  | { name: "session"; link: SessionLink }
+  | { name: "unknown"; hash: string };
 
 const PROJECT = /^[a-z0-9][a-z0-9-]{1,31}$/;
 const SESSION = /^[0-9a-f]{32}$/;
@@ -18,13 +21,23 @@ export function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
   if (path === "" || path === "/") return { name: "start" };
   const [, , project = "", session = "", more] = path.split("/");
-  if (!path.startsWith("/sessions/") || more !== undefined || !PROJECT.test(project) || !SESSION.test(session)) {
+  if (
+    !path.startsWith("/sessions/") ||
+    more !== undefined ||
+    !PROJECT.test(project) ||
+    !SESSION.test(session)
+  ) {
     return { name: "unknown", hash };
   }
   const parameters = new URLSearchParams(query);
   return {
     name: "session",
-    link: { project, session, at: parseMoment(parameters.get("at")), token: parameters.get("token") || null },
+    link: {
+      project,
+      session,
+      at: parseMoment(parameters.get("at")),
+      token: parameters.get("token") || null,
+    },
   };
 }
 

@@ -12,7 +12,12 @@ let browser: Browser;
 let stack: Stack;
 let axe: string;
 
-const recording = makeUp({ startMs: Date.now() - 3_600_000, minutes: 20, chunkSeconds: 20, checkpointEvery: 6 });
+const recording = makeUp({
+  startMs: Date.now() - 3_600_000,
+  minutes: 20,
+  chunkSeconds: 20,
+  checkpointEvery: 6,
+});
 
 beforeAll(async () => {
   [browser, stack, axe] = await Promise.all([
@@ -68,11 +73,20 @@ describe.each([
     await SCREENS[name]?.(page);
     await page.evaluate(axe);
     const violations = await page.evaluate(async () => {
-      const { run } = (globalThis as unknown as { axe: { run: (context: object, options: object) => Promise<unknown> } }).axe;
+      const { run } = (
+        globalThis as unknown as {
+          axe: { run: (context: object, options: object) => Promise<unknown> };
+        }
+      ).axe;
       // The recorded page is what it was.
       const results = await run({ exclude: ["iframe"] }, { iframes: false });
-      const { violations } = results as { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] };
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join("\n")}`);
+      const { violations } = results as {
+        violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
+      };
+      return violations.map(
+        ({ id, nodes }) =>
+          `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join("\n")}`,
+      );
     });
     expect(violations).toEqual([]);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

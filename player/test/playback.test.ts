@@ -3,7 +3,16 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { inState, launch, replayedText, seek } from "./browser.ts";
-import { checkpoint, clockText, makeUp, manifestOf, type Probe, type Recording, record, storedChunk } from "./recording.ts";
+import {
+  checkpoint,
+  clockText,
+  makeUp,
+  manifestOf,
+  type Probe,
+  type Recording,
+  record,
+  storedChunk,
+} from "./recording.ts";
 import { serialise } from "./serialise.ts";
 import { type Stack, startStack, TOKEN } from "./server.ts";
 
@@ -16,7 +25,12 @@ let page: Page;
 let complaints: string[];
 
 const HOUR_AGO = Math.floor(Date.now() / 1000) * 1000 - 3_600_000;
-const twentyMinutes = makeUp({ startMs: HOUR_AGO, minutes: 20, chunkSeconds: 20, checkpointEvery: 6 });
+const twentyMinutes = makeUp({
+  startMs: HOUR_AGO,
+  minutes: 20,
+  chunkSeconds: 20,
+  checkpointEvery: 6,
+});
 
 beforeAll(async () => {
   browser = await launch();
@@ -40,12 +54,12 @@ afterEach(async () => {
 });
 
 /** The replayed page as {@link serialise} tells it. */
-function replayedDom(): Promise<string> {
-  return page.evaluate((source) => {
-    const frame = document.querySelector("iframe");
-    const run = (0, eval)(`(${source})`) as typeof serialise;
-    return frame?.contentDocument ? run(frame.contentDocument) : "";
-  }, serialise.toString());
+async function replayedDom(): Promise<string> {
+  const replayed = await page
+    .locator("iframe")
+    .first()
+    .evaluateHandle((frame) => (frame as HTMLIFrameElement).contentDocument as Document);
+  return replayed.evaluate(serialise);
 }
 
 function at(second: number): number {
@@ -90,14 +104,14 @@ describe("a recorded session", () => {
     await page.getByTestId("speed").selectOption("2");
     await page.getByTestId("play").click();
     await page.waitForFunction(
-      (endMs) => Number(document.querySelector<HTMLElement>("[data-testid=player]")?.dataset.timeMs) >= endMs - 1,
+      (endMs) =>
+        Number(document.querySelector<HTMLElement>("[data-testid=player]")?.dataset.timeMs) >=
+        endMs - 1,
       recorded.manifest.ended_ms,
     );
-    expect(await page.evaluate(() => (globalThis as unknown as { __seen: string[] }).__seen)).toEqual([
-      "aaaaaaaa",
-      "bbbbbbbb",
-      "cccccccc",
-    ]);
+    expect(
+      await page.evaluate(() => (globalThis as unknown as { __seen: string[] }).__seen),
+    ).toEqual(["aaaaaaaa", "bbbbbbbb", "cccccccc"]);
     expect(await replayedDom()).toBe((recorded.probes.at(-1) as Probe).dom);
     expect(complaints).toEqual([]);
   });
@@ -111,7 +125,7 @@ describe("a recorded session", () => {
     await page.keyboard.press("Home");
     await page.getByTestId("error-entry").click();
     expect((await inState(page, "paused")).timeMs).toBe(errorMs);
-    expect(await page.getByTestId("error-entry").innerText()).toContain("TypeError");
+    expect(await page.getByTestId("error-entry").textContent()).toContain("TypeError");
   });
 
   it("is driven by the keyboard", async () => {
@@ -219,12 +233,16 @@ describe("a hole", () => {
 
   it("of which the manifest tells does not blank the picture, and is skipped", async () => {
     const chunks = twentyMinutes.chunks.filter((chunk) => chunk.name !== lost);
-    const holed = { ...twentyMinutes, chunks, manifest: manifestOf("demo", twentyMinutes.session, chunks) };
+    const holed = {
+      ...twentyMinutes,
+      chunks,
+      manifest: manifestOf("demo", twentyMinutes.session, chunks),
+    };
     stack.add(holed);
     await page.goto(stack.link(holed, `&at=${at(110)}`));
     await inState(page, "paused");
     expect(await replayedText(page)).toBe(clockText(99));
-    expect(await page.getByTestId("remark").innerText()).toContain("Nothing was stored here");
+    expect(await page.getByTestId("remark").textContent()).toContain("Nothing was stored here");
     expect(await page.getByTestId("hole").count()).toBe(1);
     await page.getByTestId("play").click();
     await page.getByTestId("remark").getByText("Skipped").waitFor();
@@ -250,7 +268,7 @@ describe("a hole", () => {
     await page.goto(stack.link(twentyMinutes, `&at=${at(150)}`));
     await inState(page, "paused");
     expect(await replayedText(page)).toBe(clockText(150));
-    expect(await page.getByTestId("remark").innerText()).toContain("may lack changes");
+    expect(await page.getByTestId("remark").textContent()).toContain("may lack changes");
   });
 
   it("at the start begins at the first checkpoint there is", async () => {
@@ -285,7 +303,12 @@ describe("a session that goes on", () => {
 
   it("grows while it is watched", async () => {
     const nowMs = Math.floor(Date.now() / 1000) * 1000;
-    const live = makeUp({ startMs: nowMs - 60_000, minutes: 1, chunkSeconds: 10, checkpointEvery: 3 });
+    const live = makeUp({
+      startMs: nowMs - 60_000,
+      minutes: 1,
+      chunkSeconds: 10,
+      checkpointEvery: 3,
+    });
     const soFar = live.chunks.slice(0, 4);
     stack.add(live, { manifest: manifestOf("demo", live.session, soFar) });
     await page.goto(stack.link(live, "&at=end"));
@@ -293,7 +316,10 @@ describe("a session that goes on", () => {
     expect(await page.getByTestId("player").getAttribute("data-live")).toBe("true");
     await page.getByTestId("play").click();
     await page.getByTestId("status").getByText("Waiting for more").waitFor();
-    stack.add(live, { manifest: manifestOf("demo", live.session, soFar), newer: live.chunks.slice(4) });
+    stack.add(live, {
+      manifest: manifestOf("demo", live.session, soFar),
+      newer: live.chunks.slice(4),
+    });
     await expect.poll(() => replayedText(page), { timeout: 15_000 }).toBe(clockText(41));
   });
 
@@ -366,7 +392,12 @@ describe("what goes wrong", () => {
 
 describe("a hostile recording", () => {
   it("runs nothing, calls nobody, and leaves the player where it is", async () => {
-    const element = (id: number, tagName: string, attributes: object, childNodes: object[] = []) => ({
+    const element = (
+      id: number,
+      tagName: string,
+      attributes: object,
+      childNodes: object[] = [],
+    ) => ({
       type: 2,
       tagName,
       attributes,
@@ -388,7 +419,9 @@ describe("a hostile recording", () => {
       element(29, "link", { rel: "stylesheet", href: `${evil}/sheet` }),
       element(30, "link", { rel: "preconnect dns-prefetch prefetch", href: `${evil}/prefetch` }),
       element(31, "video", { src: `${evil}/video`, poster: `${evil}/poster`, autoplay: true }),
-      element(33, "form", { action: `${evil}/form` }, [element(34, "input", { autofocus: true, onfocus: run })]),
+      element(33, "form", { action: `${evil}/form` }, [
+        element(34, "input", { autofocus: true, onfocus: run }),
+      ]),
       element(35, "style", {}, [{ type: 3, textContent: css, isStyle: true, id: 36 }]),
       element(37, "details", { open: true, ontoggle: run }),
       { ...element(38, "svg", { onload: run }), isSVG: true },
@@ -403,9 +436,21 @@ describe("a hostile recording", () => {
     const events = [
       ...checkpoint(startMs, 0, body),
       change({ src: `${evil}/changed`, onclick: run }),
-      { type: 3, timestamp: startMs + 300, data: { source: 9, id: 20, property: "drawImage", args: [`${evil}/canvas`] } },
-      { type: 3, timestamp: startMs + 400, data: { source: 8, id: 35, adds: [{ rule: `p{background:url(${evil}/rule)}` }] } },
-      { type: 3, timestamp: startMs + 900, data: { source: 5, id: 34, text: "typed", isChecked: false } },
+      {
+        type: 3,
+        timestamp: startMs + 300,
+        data: { source: 9, id: 20, property: "drawImage", args: [`${evil}/canvas`] },
+      },
+      {
+        type: 3,
+        timestamp: startMs + 400,
+        data: { source: 8, id: 35, adds: [{ rule: `p{background:url(${evil}/rule)}` }] },
+      },
+      {
+        type: 3,
+        timestamp: startMs + 900,
+        data: { source: 5, id: 34, text: "typed", isChecked: false },
+      },
     ];
     const chunks = [storedChunk("hhhhhhhh", 0, events as never[])];
     const hostile: Recording = {

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { eventWithTime } from "@rrweb/types";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { chunkName, type Manifest } from "../src/session/manifest.ts";
 import { summarise } from "../src/load/summary.ts";
+import { chunkName, type Manifest } from "../src/session/manifest.ts";
 import { serialise } from "./serialise.ts";
 
 export interface StoredChunk {
@@ -44,7 +44,11 @@ export function storedChunk(page: string, seq: number, events: eventWithTime[]):
 }
 
 /** The manifest of a set of chunks: the fields that a player reads, by the rules of spec/manifest.md. */
-export function manifestOf(project: string, session: string, chunks: readonly StoredChunk[]): Manifest {
+export function manifestOf(
+  project: string,
+  session: string,
+  chunks: readonly StoredChunk[],
+): Manifest {
   const pages = new Map<string, Manifest["pages"][number]>();
   const errors: Manifest["errors"] = [];
   const markers: Manifest["markers"] = [];
@@ -82,7 +86,10 @@ export function manifestOf(project: string, session: string, chunks: readonly St
     ended_ms: Math.max(...list.map((page) => page.last_ms)) + 1,
     skew_ms: 0,
     users: ["u_17"],
-    environment: chunks.map((chunk) => summarise(chunk.events).environment).find((found) => found !== undefined) ?? {},
+    environment:
+      chunks
+        .map((chunk) => summarise(chunk.events).environment)
+        .find((found) => found !== undefined) ?? {},
     pages: list,
     errors: errors.sort((a, b) => a.at.at_ms - b.at.at_ms),
     errors_omitted: 0,
@@ -92,18 +99,24 @@ export function manifestOf(project: string, session: string, chunks: readonly St
 }
 
 export function sessionIdAt(startMs: number): string {
-  const seconds = Math.floor(startMs / 1000).toString(16).padStart(8, "0");
+  const seconds = Math.floor(startMs / 1000)
+    .toString(16)
+    .padStart(8, "0");
   return seconds + createHash("sha256").update(seconds).digest("hex").slice(0, 24);
 }
 
 /** Someone uses a small shop for some seconds: two page loads in one tab, and a second tab in between. */
 export async function record(browser: Browser): Promise<Recording> {
   const recorder = await readFile(
-    fileURLToPath(new URL("../../node_modules/@rrweb/record/dist/record.umd.min.cjs", import.meta.url)),
+    fileURLToPath(
+      new URL("../../node_modules/@rrweb/record/dist/record.umd.min.cjs", import.meta.url),
+    ),
     "utf8",
   );
   const shop = await readFile(new URL("./shop.html", import.meta.url), "utf8");
-  const server = createServer((_request, response) => response.setHeader("Content-Type", "text/html").end(shop));
+  const server = createServer((_request, response) =>
+    response.setHeader("Content-Type", "text/html").end(shop),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const context = await browser.newContext({ viewport: { width: 1024, height: 640 } });
@@ -115,7 +128,11 @@ export async function record(browser: Browser): Promise<Recording> {
   }
 }
 
-async function useShop(context: BrowserContext, origin: string, recorder: string): Promise<Recording> {
+async function useShop(
+  context: BrowserContext,
+  origin: string,
+  recorder: string,
+): Promise<Recording> {
   const streams = new Map<string, eventWithTime[]>();
   const probes: Probe[] = [];
   await context.exposeBinding("__emit", (_source, page: string, event: eventWithTime) => {
@@ -127,7 +144,11 @@ async function useShop(context: BrowserContext, origin: string, recorder: string
     await tab.evaluate(
       ([page, tabName]) => {
         const api = globalThis as unknown as {
-          rrwebRecord: { record: ((options: object) => void) & { addCustomEvent(tag: string, payload: unknown): void } };
+          rrwebRecord: {
+            record: ((options: object) => void) & {
+              addCustomEvent(tag: string, payload: unknown): void;
+            };
+          };
           __emit(page: string, event: unknown): Promise<void>;
         };
         const emitted: Promise<void>[] = [];
@@ -163,13 +184,16 @@ async function useShop(context: BrowserContext, origin: string, recorder: string
   async function probe(tab: Page, page: string): Promise<void> {
     // Nothing changes for a moment on either side, so that the probe has one time.
     await tab.waitForTimeout(150);
-    const { atMs, dom } = await tab.evaluate(serialiseNow, `(${serialise.toString()})`);
+    const atMs = await tab.evaluate(() => Date.now());
+    const dom = await (await tab.evaluateHandle(() => document)).evaluate(serialise);
     probes.push({ page, atMs, dom });
     await tab.waitForTimeout(150);
   }
   async function settled(tab: Page): Promise<void> {
     await tab.waitForTimeout(700);
-    await tab.evaluate(() => Promise.all((globalThis as unknown as { __emitted: Promise<void>[] }).__emitted));
+    await tab.evaluate(() =>
+      Promise.all((globalThis as unknown as { __emitted: Promise<void>[] }).__emitted),
+    );
   }
 
   const first = await context.newPage();
@@ -208,15 +232,17 @@ async function useShop(context: BrowserContext, origin: string, recorder: string
 
   const chunks: StoredChunk[] = [];
   for (const [page, events] of streams) {
-    for (const [seq, part] of bySeconds(events, 1.5).entries()) chunks.push(storedChunk(page, seq, part));
+    for (const [seq, part] of bySeconds(events, 1.5).entries())
+      chunks.push(storedChunk(page, seq, part));
   }
   const session = sessionIdAt(Math.min(...chunks.map((chunk) => chunk.events[0]?.timestamp ?? 0)));
-  return { project: "demo", session, chunks, manifest: manifestOf("demo", session, chunks), probes };
-}
-
-function serialiseNow(source: string): { atMs: number; dom: string } {
-  const run = new Function(`return ${source}`)() as typeof serialise;
-  return { atMs: Date.now(), dom: run(document) };
+  return {
+    project: "demo",
+    session,
+    chunks,
+    manifest: manifestOf("demo", session, chunks),
+    probes,
+  };
 }
 
 function bySeconds(events: readonly eventWithTime[], seconds: number): eventWithTime[][] {
@@ -253,7 +279,8 @@ export function makeUp({ startMs, minutes, chunkSeconds, checkpointEvery }: Made
         const payload = { tab: "tab00001", url: "https://clock.example/", title: "A clock" };
         events.push({ type: 5, timestamp, data: { tag: "tapedeck.session", payload } });
       }
-      if (s === seq * chunkSeconds && seq % checkpointEvery === 0) events.push(...checkpoint(timestamp, s));
+      if (s === seq * chunkSeconds && seq % checkpointEvery === 0)
+        events.push(...checkpoint(timestamp, s));
       else events.push({ type: 3, timestamp, data: mutation([{ id: 8, value: clockText(s) }]) });
       if (s % 300 === 200) {
         const payload = { type: "TypeError", message: `x is undefined at second ${s}` };
@@ -262,7 +289,13 @@ export function makeUp({ startMs, minutes, chunkSeconds, checkpointEvery }: Made
     }
     chunks.push(storedChunk(page, seq, events as eventWithTime[]));
   }
-  return { project: "demo", session, chunks, manifest: manifestOf("demo", session, chunks), probes: [] };
+  return {
+    project: "demo",
+    session,
+    chunks,
+    manifest: manifestOf("demo", session, chunks),
+    probes: [],
+  };
 }
 
 export function clockText(second: number): string {
@@ -282,8 +315,14 @@ export function checkpoint(timestamp: number, second: number, body: object[] = [
     childNodes,
     id,
   });
-  const text = (id: number, textContent: string, isStyle = false) => ({ type: 3, textContent, id, isStyle });
-  const style = "body{font:600 64px system-ui;display:grid;place-items:center;height:90vh;color:#223;background:#eef1f6}";
+  const text = (id: number, textContent: string, isStyle = false) => ({
+    type: 3,
+    textContent,
+    id,
+    isStyle,
+  });
+  const style =
+    "body{font:600 64px system-ui;display:grid;place-items:center;height:90vh;color:#223;background:#eef1f6}";
   const node = {
     type: 0,
     id: 1,
@@ -291,7 +330,10 @@ export function checkpoint(timestamp: number, second: number, body: object[] = [
       { type: 1, name: "html", publicId: "", systemId: "", id: 2 },
       element(3, "html", [
         element(4, "head", [element(5, "style", [text(6, style, true)])]),
-        element(7, "body", [element(9, "p", [text(8, clockText(second))], { id: "clock" }), ...body]),
+        element(7, "body", [
+          element(9, "p", [text(8, clockText(second))], { id: "clock" }),
+          ...body,
+        ]),
       ]),
     ],
   };

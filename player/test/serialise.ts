@@ -14,10 +14,14 @@ export function serialise(document: Document): string {
     const element = node as HTMLElement;
     const tag = element.tagName.toLowerCase();
     if (tag === "script" || tag === "noscript" || tag === "style") return;
-    const shown = ["id", "class", "data-count", "href", "type"]
+    // rrweb tells by this class where the pointer is.
+    const classes = [...element.classList].filter((name) => name !== ":hover").join(" ");
+    const shown = ["id", "data-count", "href", "type"]
       .filter((name) => element.hasAttribute(name))
       .map((name) => ` ${name}=${element.getAttribute(name)}`);
-    const value = "value" in element && tag === "input" ? ` value=${(element as HTMLInputElement).value}` : "";
+    if (classes !== "") shown.push(` class=${classes}`);
+    const value =
+      "value" in element && tag === "input" ? ` value=${(element as HTMLInputElement).value}` : "";
     const scroll = element.scrollTop > 0 ? ` scrolled=${Math.round(element.scrollTop)}` : "";
     lines.push(`${indent}<${tag}${shown.join("")}${value}${scroll}>`);
     for (const child of element.childNodes) visit(child, depth + 1);

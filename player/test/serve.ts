@@ -7,7 +7,12 @@ import { startStack } from "./server.ts";
 const browser = await launch();
 const recorded = await record(browser);
 await browser.close();
-const madeUp = makeUp({ startMs: Date.now() - 30 * 60_000, minutes: 20, chunkSeconds: 20, checkpointEvery: 6 });
+const madeUp = makeUp({
+  startMs: Date.now() - 30 * 60_000,
+  minutes: 20,
+  chunkSeconds: 20,
+  checkpointEvery: 6,
+});
 const stack = await startStack();
 stack.add(recorded);
 stack.add(madeUp);

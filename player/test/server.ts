@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Manifest } from "../src/session/manifest.ts";
+import { chunkName, type Manifest } from "../src/session/manifest.ts";
 import type { Recording, StoredChunk } from "./recording.ts";
 
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
@@ -40,7 +40,6 @@ export interface Behaviour {
 }
 
 interface Kept {
-  recording: Recording;
   manifest: Manifest | null;
   newer: StoredChunk[];
 }
@@ -63,7 +62,8 @@ export async function startStack(): Promise<Stack> {
     const url = new URL(request.url ?? "", "http://store");
     const name = url.pathname.slice(1);
     fetched.push(name);
-    if (behaviour.storeDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, behaviour.storeDelayMs));
+    if (behaviour.storeDelayMs > 0)
+      await new Promise((resolve) => setTimeout(resolve, behaviour.storeDelayMs));
     if (behaviour.storeFailures > 0) {
       behaviour.storeFailures--;
       return end(response, 503, "slow down");
@@ -77,7 +77,9 @@ export async function startStack(): Promise<Stack> {
   const signed = (names: readonly string[]) => {
     const expires = Date.now() + behaviour.urlLifeMs;
     return {
-      urls: Object.fromEntries(names.map((name) => [name, `${store.origin}/${name}?expires=${expires}`])),
+      urls: Object.fromEntries(
+        names.map((name) => [name, `${store.origin}/${name}?expires=${expires}`]),
+      ),
       urls_expire_ms: expires,
       now_ms: Date.now(),
     };
@@ -95,33 +97,49 @@ export async function startStack(): Promise<Stack> {
     const url = new URL(request.url ?? "", "http://edge");
     calls.push(`${request.method} ${url.pathname}${url.search}`);
     if (request.headers.authorization !== `Bearer ${TOKEN}` || !behaviour.tokenWorks) {
-      return json(response, 401, { error: "unauthorized", detail: "token is unknown or has expired" });
+      return json(response, 401, {
+        error: "unauthorized",
+        detail: "token is unknown or has expired",
+      });
     }
     const [, , , project, , id, action] = url.pathname.split("/");
     const kept = sessions.get(`${project}/${id}`);
-    if (kept === undefined) return json(response, 404, { error: "not_found", detail: "no chunk of this session" });
+    if (kept === undefined)
+      return json(response, 404, { error: "not_found", detail: "no chunk of this session" });
     if (action === "urls") {
       const body = JSON.parse(await bodyOf(request)) as { chunks: string[] };
       return json(response, 200, signed(body.chunks));
     }
-    const { manifest, newer, recording } = kept;
+    const { manifest, newer } = kept;
     const at = url.searchParams.get("at");
-    const atMs = at === null ? 0 : at === "end" ? Number.POSITIVE_INFINITY : Number(at);
-    const known = manifest === null ? [] : recording.chunks.filter((chunk) => !newer.includes(chunk));
-    const near = known.filter((chunk) => Math.abs((chunk.events[0]?.timestamp ?? 0) - atMs) < 45_000).slice(0, 64);
+    const atMs =
+      at === null
+        ? (manifest?.started_ms ?? 0)
+        : at === "end"
+          ? (manifest?.ended_ms ?? 0)
+          : Number(at);
+    const near = (manifest?.pages ?? []).flatMap((page) => namesAround(page, atMs)).slice(0, 64);
     return json(response, 200, {
       project,
       session: id,
       manifest,
       newer: newer.map(({ page, seq, hash, body }) => ({ page, seq, hash, bytes: body.length })),
-      ...signed([...newer, ...near].map((chunk) => chunk.name)),
+      ...signed([...newer.map((chunk) => chunk.name), ...near]),
     });
   });
 
-  const template = JSON.parse(await readFile(new URL("../headers.json", import.meta.url), "utf8")) as Record<string, string>;
+  const template = JSON.parse(
+    await readFile(new URL("../headers.json", import.meta.url), "utf8"),
+  ) as Record<string, string>;
   const filled = Object.entries(template).map(
     ([name, value]) =>
-      [name, value.replaceAll("{edge}", edge.origin).replaceAll("{store}", store.origin).replaceAll("{assets}", "")] as const,
+      [
+        name,
+        value
+          .replaceAll("{edge}", edge.origin)
+          .replaceAll("{store}", store.origin)
+          .replaceAll("{assets}", ""),
+      ] as const,
   );
   const player = await listen(async (request, response) => {
     for (const [name, value] of filled) response.setHeader(name, value);
@@ -130,7 +148,9 @@ export async function startStack(): Promise<Stack> {
     const file = join(DIST, path === "/" ? "index.html" : path);
     const body = await readFile(file).catch(() => null);
     if (body === null) return end(response, 404, "not found");
-    response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream").end(body);
+    response
+      .setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream")
+      .end(body);
   });
 
   return {
@@ -141,7 +161,7 @@ export async function startStack(): Promise<Stack> {
     calls,
     behaviour,
     add(recording, { newer = [], manifest = recording.manifest } = {}) {
-      sessions.set(`${recording.project}/${recording.session}`, { recording, newer, manifest });
+      sessions.set(`${recording.project}/${recording.session}`, { newer, manifest });
       for (const chunk of recording.chunks) chunks.set(chunk.name, chunk);
     },
     link(recording, query = "") {
@@ -154,6 +174,17 @@ export async function startStack(): Promise<Stack> {
       }
     },
   };
+}
+
+/** The chunks that overlap the 90 s around `atMs`, from the checkpoint before. */
+function namesAround({ page, chunks }: Manifest["pages"][number], atMs: number): string[] {
+  const [fromMs, untilMs] = [atMs - 45_000, atMs + 45_000];
+  let from = chunks.findLastIndex((chunk) => chunk.checkpoints.some(([ms]) => ms <= fromMs));
+  if (from < 0) from = 0;
+  return chunks
+    .slice(from)
+    .filter((chunk) => chunk.first_ms <= untilMs)
+    .map(({ seq, hash }) => chunkName(page, seq, hash));
 }
 
 const TYPES: Record<string, string> = {

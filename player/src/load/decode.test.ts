@@ -6,8 +6,10 @@ function gzip(text: string | Buffer): ArrayBuffer {
   return new Uint8Array(gzipSync(text)).buffer;
 }
 
-const meta = '{"type":4,"timestamp":1000,"data":{"href":"https://shop.example/","width":800,"height":600}}';
-const snapshot = '{"type":2,"timestamp":1040,"data":{"node":{"type":0,"childNodes":[],"id":1},"initialOffset":{"left":0,"top":0}}}';
+const meta =
+  '{"type":4,"timestamp":1000,"data":{"href":"https://shop.example/","width":800,"height":600}}';
+const snapshot =
+  '{"type":2,"timestamp":1040,"data":{"node":{"type":0,"childNodes":[],"id":1},"initialOffset":{"left":0,"top":0}}}';
 
 async function times(text: string): Promise<number[]> {
   return (await decodeChunk(gzip(text))).events.map((event) => event.timestamp);
@@ -20,7 +22,12 @@ it("reads one event a line, with or without a newline at the end", async () => {
 
 it("tells what the manifest would", async () => {
   const { summary, inflatedBytes } = await decodeChunk(gzip(`${meta}\n${snapshot}\n`));
-  expect(summary).toMatchObject({ first_ms: 1000, last_ms: 1040, events: 2, checkpoints: [[1040, 0]] });
+  expect(summary).toMatchObject({
+    first_ms: 1000,
+    last_ms: 1040,
+    events: 2,
+    checkpoints: [[1040, 0]],
+  });
   expect(inflatedBytes).toBe(meta.length + snapshot.length + 2);
 });
 
@@ -47,7 +54,9 @@ it("refuses what is no gzip, cut short, or more than one member", async () => {
   const whole = new Uint8Array(gzip(`${meta}\n`));
   await expect(decodeChunk(new Uint8Array([1, 2, 3]).buffer)).rejects.toThrow(DecodeError);
   await expect(decodeChunk(whole.slice(0, -5).buffer)).rejects.toThrow(DecodeError);
-  await expect(decodeChunk(new Uint8Array([...whole, ...whole]).buffer)).rejects.toThrow(DecodeError);
+  await expect(decodeChunk(new Uint8Array([...whole, ...whole]).buffer)).rejects.toThrow(
+    DecodeError,
+  );
 });
 
 it("refuses text that is no UTF-8", async () => {
@@ -55,11 +64,15 @@ it("refuses text that is no UTF-8", async () => {
 });
 
 it("refuses more bytes than any edge admits", async () => {
-  await expect(decodeChunk(gzip(Buffer.alloc(CHUNK_LIMITS.inflatedBytesMax + 1, 0x20)))).rejects.toThrow("after gunzip");
+  await expect(
+    decodeChunk(gzip(Buffer.alloc(CHUNK_LIMITS.inflatedBytesMax + 1, 0x20))),
+  ).rejects.toThrow("after gunzip");
 });
 
 it("refuses more events than any edge admits", async () => {
   const line = '{"type":0,"timestamp":1,"data":{}}\n';
   await expect(decodeChunk(gzip(line.repeat(CHUNK_LIMITS.eventsMax)))).resolves.toBeDefined();
-  await expect(decodeChunk(gzip(line.repeat(CHUNK_LIMITS.eventsMax + 1)))).rejects.toThrow("more than 100000 events");
+  await expect(decodeChunk(gzip(line.repeat(CHUNK_LIMITS.eventsMax + 1)))).rejects.toThrow(
+    "more than 100000 events",
+  );
 });

@@ -60,7 +60,9 @@ async function inflate(body: ArrayBuffer): Promise<{ text: string; bytes: number
     for await (const part of stream) {
       bytes += part.byteLength;
       if (bytes > CHUNK_LIMITS.inflatedBytesMax) {
-        throw new DecodeError(`chunk is more than ${CHUNK_LIMITS.inflatedBytesMax} bytes after gunzip`);
+        throw new DecodeError(
+          `chunk is more than ${CHUNK_LIMITS.inflatedBytesMax} bytes after gunzip`,
+        );
       }
       text += decoder.decode(part, { stream: true });
     }
@@ -81,14 +83,16 @@ function parseEvent(line: string): eventWithTime | null {
     // Expected of outside bytes, and counted by the caller: one bad line does not cost the others.
     return null;
   }
-  if (!isObject(value) || typeof value.timestamp !== "number" || !Number.isFinite(value.timestamp)) return null;
+  if (!isObject(value) || typeof value.timestamp !== "number" || !Number.isFinite(value.timestamp))
+    return null;
   const data = value.data;
   switch (value.type) {
     case EventType.DomContentLoaded:
     case EventType.Load:
       break;
     case EventType.FullSnapshot:
-      if (!isObject(data) || !isObject(data.node) || !Array.isArray(data.node.childNodes)) return null;
+      if (!isObject(data) || !isObject(data.node) || !Array.isArray(data.node.childNodes))
+        return null;
       if (!isObject(data.initialOffset)) data.initialOffset = { left: 0, top: 0 };
       break;
     case EventType.IncrementalSnapshot:

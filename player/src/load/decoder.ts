@@ -10,7 +10,10 @@ export interface Decoder {
 /** A decoder in a worker of its own. */
 export function workerDecoder(): Decoder {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-  const waiting = new Map<number, { resolve: (decoded: Decoded) => void; reject: (error: Error) => void }>();
+  const waiting = new Map<
+    number,
+    { resolve: (decoded: Decoded) => void; reject: (error: Error) => void }
+  >();
   let nextId = 0;
   const settle = (id: number) => {
     const promise = waiting.get(id);
@@ -22,7 +25,8 @@ export function workerDecoder(): Decoder {
     else settle(data.id)?.resolve(data.decoded);
   });
   worker.addEventListener("error", (event) => {
-    for (const id of [...waiting.keys()]) settle(id)?.reject(new DecodeError(`worker failed: ${event.message}`));
+    for (const id of [...waiting.keys()])
+      settle(id)?.reject(new DecodeError(`worker failed: ${event.message}`));
   });
   return {
     decode(body) {

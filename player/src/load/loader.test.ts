@@ -17,7 +17,11 @@ function setUp(limits: Partial<LoaderLimits> = {}) {
           reject(new DOMException("aborted", "AbortError"));
         });
       }),
-    { decode: async () => ({ events: [], summary: {}, inflatedBytes: 100, refused: 0 }) as unknown as Decoded, close() {} },
+    {
+      decode: async () =>
+        ({ events: [], summary: {}, inflatedBytes: 100, refused: 0 }) as unknown as Decoded,
+      close() {},
+    },
     {
       onready: (name) => log.push(`ready ${name}`),
       onlost: (name) => log.push(`lost ${name}`),
@@ -72,11 +76,19 @@ describe("Loader", () => {
       loader.want([name]);
       await settle(name);
     }
-    expect(["a", "b", "c", "d"].filter((name) => loader.get(name) !== undefined)).toEqual(["b", "c", "d"]);
+    expect(["a", "b", "c", "d"].filter((name) => loader.get(name) !== undefined)).toEqual([
+      "b",
+      "c",
+      "d",
+    ]);
     loader.want(["b"]);
     loader.want(["e"]);
     await settle("e");
-    expect(["b", "c", "d", "e"].filter((name) => loader.get(name) !== undefined)).toEqual(["b", "d", "e"]);
+    expect(["b", "c", "d", "e"].filter((name) => loader.get(name) !== undefined)).toEqual([
+      "b",
+      "d",
+      "e",
+    ]);
   });
 
   it("tries again what cannot be reached, and says so meanwhile", async () => {

@@ -11,7 +11,11 @@ export interface LoaderLimits {
   retryMs: number;
 }
 
-export const LOADER_LIMITS: LoaderLimits = { fetchesMax: 6, keptBytesMax: 128 * 1024 * 1024, retryMs: 4_000 };
+export const LOADER_LIMITS: LoaderLimits = {
+  fetchesMax: 6,
+  keptBytesMax: 128 * 1024 * 1024,
+  retryMs: 4_000,
+};
 
 export interface LoaderEvents {
   /** A chunk is ready. */
@@ -63,7 +67,11 @@ export class Loader {
 
   /** Sets which chunks are wanted, the most urgent first. */
   want(names: readonly string[]): void {
-    if (names.length === this.#wanted.length && names.every((name, index) => name === this.#wanted[index])) return;
+    if (
+      names.length === this.#wanted.length &&
+      names.every((name, index) => name === this.#wanted[index])
+    )
+      return;
     this.#wanted = names;
     const wanted = new Set(names);
     for (const [name, controller] of this.#running) if (!wanted.has(name)) controller.abort();
@@ -103,7 +111,13 @@ export class Loader {
   #startNext(): void {
     for (const name of this.#wanted) {
       if (this.#closed || this.#running.size >= this.#limits.fetchesMax) return;
-      if (this.#ready.has(name) || this.#running.has(name) || this.#lost.has(name) || this.#waits.has(name)) continue;
+      if (
+        this.#ready.has(name) ||
+        this.#running.has(name) ||
+        this.#lost.has(name) ||
+        this.#waits.has(name)
+      )
+        continue;
       void this.#load(name);
     }
   }

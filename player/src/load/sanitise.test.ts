@@ -10,12 +10,20 @@ interface Element {
   id: number;
 }
 
-function element(tagName: string, attributes: Record<string, unknown>, ...childNodes: unknown[]): Element {
+function element(
+  tagName: string,
+  attributes: Record<string, unknown>,
+  ...childNodes: unknown[]
+): Element {
   return { type: 2, tagName, attributes, childNodes, id: 2 };
 }
 
 function snapshot(...childNodes: unknown[]): eventWithTime {
-  return { type: 2, timestamp: 1, data: { node: { type: 0, childNodes, id: 1 }, initialOffset: {} } } as unknown as eventWithTime;
+  return {
+    type: 2,
+    timestamp: 1,
+    data: { node: { type: 0, childNodes, id: 1 }, initialOffset: {} },
+  } as unknown as eventWithTime;
 }
 
 /** What is left of an element's attributes in a snapshot. */
@@ -54,7 +62,10 @@ describe("attributes", () => {
 
   it.each([
     ["a", { href: "https://shop.example/", class: "on", target: "_blank" }],
-    ["img", { src: "data:image/gif;base64,R0lGODlhAQABAAAAACw=", alt: "javascript: the good parts" }],
+    [
+      "img",
+      { src: "data:image/gif;base64,R0lGODlhAQABAAAAACw=", alt: "javascript: the good parts" },
+    ],
     ["link", { rel: "stylesheet", _cssText: "a{}" }],
     ["use", { "xlink:href": "#icon" }],
   ])("<%s %o> keeps its own", (tagName, attributes) => {
@@ -64,7 +75,11 @@ describe("attributes", () => {
   it("are looked at in changes, too", () => {
     const added = element("img", { onerror: "alert(1)", alt: "a" });
     const changed = { id: 5, attributes: { onclick: "alert(1)", title: "b" } };
-    const event = { type: 3, timestamp: 1, data: { source: 0, adds: [{ node: added }], attributes: [changed] } };
+    const event = {
+      type: 3,
+      timestamp: 1,
+      data: { source: 0, adds: [{ node: added }], attributes: [changed] },
+    };
     expect(sanitise(event as unknown as eventWithTime)).toBe(true);
     expect(added.attributes).toEqual({ alt: "a" });
     expect(changed.attributes).toEqual({ title: "b" });

@@ -26,10 +26,14 @@ export function sanitise(event: eventWithTime): boolean {
   const data = event.data as { source: unknown; adds?: unknown; attributes?: unknown };
   if (data.source !== IncrementalSource.Mutation) return true;
   for (const list of ["adds", "removes", "texts", "attributes"] as const) {
-    if (!Array.isArray((data as Record<string, unknown>)[list])) (data as Record<string, unknown>)[list] = [];
+    if (!Array.isArray((data as Record<string, unknown>)[list]))
+      (data as Record<string, unknown>)[list] = [];
   }
-  for (const change of data.attributes as { attributes?: unknown }[]) sanitiseAttributes("", change?.attributes);
-  return (data.adds as { node?: unknown }[]).every((add) => isNode(add?.node) && sanitiseTree(add.node));
+  for (const change of data.attributes as { attributes?: unknown }[])
+    sanitiseAttributes("", change?.attributes);
+  return (data.adds as { node?: unknown }[]).every(
+    (add) => isNode(add?.node) && sanitiseTree(add.node),
+  );
 }
 
 function sanitiseTree(root: unknown): boolean {
@@ -46,15 +50,35 @@ function sanitiseTree(root: unknown): boolean {
     }
     if (!Array.isArray(node.childNodes)) continue;
     node.childNodes = depth >= DEPTH_MAX ? [] : node.childNodes.filter(isNode);
-    for (const child of node.childNodes as SnapshotNode[]) stack.push({ node: child, depth: depth + 1 });
+    for (const child of node.childNodes as SnapshotNode[])
+      stack.push({ node: child, depth: depth + 1 });
   }
   return true;
 }
 
-const NEVER = new Set(["srcdoc", "ping", "autofocus", "autoplay", "nonce", "http-equiv", "formaction", "action"]);
+const NEVER = new Set([
+  "srcdoc",
+  "ping",
+  "autofocus",
+  "autoplay",
+  "nonce",
+  "http-equiv",
+  "formaction",
+  "action",
+]);
 const LINKS = new Set(["href", "xlink:href", "src", "data", "poster", "background"]);
 /** Elements that load another document or code from these attributes. */
-const LOADERS = new Set(["iframe", "frame", "embed", "object", "script", "portal", "fencedframe", "base", "applet"]);
+const LOADERS = new Set([
+  "iframe",
+  "frame",
+  "embed",
+  "object",
+  "script",
+  "portal",
+  "fencedframe",
+  "base",
+  "applet",
+]);
 
 function sanitiseAttributes(tagName: string, attributes: unknown): void {
   if (typeof attributes !== "object" || attributes === null) return;
@@ -73,9 +97,10 @@ function sanitiseAttributes(tagName: string, attributes: unknown): void {
 }
 
 function isScriptUrl(value: unknown): boolean {
-  // Browsers skip controls and blanks before and within the scheme.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones they skip.
-  return typeof value === "string" && /^(javascript|vbscript):/i.test(value.replace(/[\u0000-\u0020]/g, ""));
+  // The browser's own parser, which skips the same controls and blanks as a click would.
+  const protocol =
+    typeof value === "string" ? URL.parse(value, "https://page.invalid/")?.protocol : null;
+  return protocol === "javascript:" || protocol === "vbscript:";
 }
 
 /** `preconnect`, `dns-prefetch`, `prefetch`, `prerender` and their like reach out without regard to any policy. */

@@ -9,7 +9,11 @@ function settled(...events: unknown[]): unknown[] {
 const position = (x: number, timeOffset: number) => ({ x, y: 1, id: 7, timeOffset });
 
 it("gives each position its own time", () => {
-  const moves = { type: 3, timestamp: 500, data: { source: 1, positions: [position(1, -450), position(2, -20.4)] } };
+  const moves = {
+    type: 3,
+    timestamp: 500,
+    data: { source: 1, positions: [position(1, -450), position(2, -20.4)] },
+  };
   const text = { type: 3, timestamp: 300, data: { source: 0 } };
   expect(settled(text, moves)).toEqual([
     { type: 3, timestamp: 50, data: { source: 1, positions: [position(1, 0)] } },

@@ -27,7 +27,10 @@ export function settleTimes(events: readonly eventWithTime[]): eventWithTime[] {
         settled.push({
           ...event,
           timestamp: event.timestamp + Math.round(position.timeOffset),
-          data: { ...(event as incrementalSnapshotEvent).data, positions: [{ ...position, timeOffset: 0 }] },
+          data: {
+            ...(event as incrementalSnapshotEvent).data,
+            positions: [{ ...position, timeOffset: 0 }],
+          },
         } as eventWithTime);
       }
     } else {

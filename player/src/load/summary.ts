@@ -35,7 +35,8 @@ export function summarise(events: readonly eventWithTime[]): Summary {
     summary.first_ms = Math.min(summary.first_ms, at_ms);
     summary.last_ms = Math.max(summary.last_ms, at_ms);
     if (event.type === EventType.FullSnapshot && meta?.index === index - 1) {
-      if (summary.checkpoints.length < CHECKPOINTS_MAX) summary.checkpoints.push([at_ms, index - 1]);
+      if (summary.checkpoints.length < CHECKPOINTS_MAX)
+        summary.checkpoints.push([at_ms, index - 1]);
     }
     if (event.type === EventType.Meta) {
       meta = { index, href: event.data.href };
@@ -52,7 +53,11 @@ export function summarise(events: readonly eventWithTime[]): Summary {
         break;
       case "tapedeck.error":
         if (summary.errors.length < ERRORS_MAX) {
-          summary.errors.push({ at_ms, type: bounded(fields.type, 200), message: bounded(fields.message, 300) });
+          summary.errors.push({
+            at_ms,
+            type: bounded(fields.type, 200),
+            message: bounded(fields.message, 300),
+          });
         }
         break;
       case "tapedeck.navigation":

@@ -5,7 +5,8 @@ import { type ChunkRef, chunkName, type Manifest, type NewerChunk } from "../ses
 import { type LearnedChunk, modelOf } from "../session/model.ts";
 import { type Hole, holesOf, nextChange, type Plan, pageAt, plan } from "../session/plan.ts";
 import { type Moment, type Source, SourceError } from "../source/source.ts";
-import { type Piece, Stage } from "./stage.ts";
+import type { Piece } from "./pieces.ts";
+import type { Stage } from "./stage.ts";
 
 /**
  * - `opening`: the session is being asked for.
@@ -112,7 +113,9 @@ export class Player {
       ontrouble: () => this.#publish(),
     });
     // A hidden tab draws no frames: rrweb would catch up with one leap.
-    document.addEventListener("visibilitychange", () => this.#update(), { signal: this.#closed.signal });
+    document.addEventListener("visibilitychange", () => this.#update(), {
+      signal: this.#closed.signal,
+    });
   }
 
   /** Asks for the session, and again for as long as it may grow. */
@@ -130,7 +133,11 @@ export class Player {
     } catch (error) {
       if (this.#closed.signal.aborted) return;
       const failure = error instanceof Error ? error : new Error(String(error));
-      if (failure instanceof SourceError && failure.kind === "not_found" && this.#young(this.#session.startMs)) {
+      if (
+        failure instanceof SourceError &&
+        failure.kind === "not_found" &&
+        this.#young(this.#session.startMs)
+      ) {
         this.#status = "waiting";
       } else if (this.#model === null || (failure instanceof SourceError && !failure.passes)) {
         this.#fail(failure);
@@ -253,7 +260,8 @@ export class Player {
     if (this.#model === null) {
       // All that there is may be newer than the manifest: then its chunks tell the times.
       this.#loader.want(unlearned);
-      if (unlearned.length === 0) this.#fail(new SourceError("unreadable", "none of the session's chunks can be read"));
+      if (unlearned.length === 0)
+        this.#fail(new SourceError("unreadable", "none of the session's chunks can be read"));
       return;
     }
     if (this.#target !== null) {
@@ -267,7 +275,9 @@ export class Player {
   }
 
   #unlearned(): string[] {
-    return this.#newer.map(refName).filter((name) => !this.#learned.has(name) && !this.#lost.has(name));
+    return this.#newer
+      .map(refName)
+      .filter((name) => !this.#learned.has(name) && !this.#lost.has(name));
   }
 
   /** Plans for the present moment, and shows or plays it if everything is there. */
@@ -316,7 +326,9 @@ export class Player {
   }
 
   #planned(model: Manifest, page: string): Plan {
-    const ms = this.#wanting ? LOOKAHEAD.playingMs * Math.max(1, this.#speed / 2) : LOOKAHEAD.pausedMs;
+    const ms = this.#wanting
+      ? LOOKAHEAD.playingMs * Math.max(1, this.#speed / 2)
+      : LOOKAHEAD.pausedMs;
     return plan(model, page, this.#timeMs, { ms, chunksMax: LOOKAHEAD.chunksMax });
   }
 
@@ -343,7 +355,11 @@ export class Player {
   #holeAt(timeMs: number): Hole | null {
     if (this.#model === null) return null;
     const page = pageAt(this.#model, timeMs);
-    return this.#holes.find((hole) => hole.page === page && hole.fromMs < timeMs && timeMs < hole.toMs) ?? null;
+    return (
+      this.#holes.find(
+        (hole) => hole.page === page && hole.fromMs < timeMs && timeMs < hole.toMs,
+      ) ?? null
+    );
   }
 
   #tick(): void {

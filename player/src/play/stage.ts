@@ -1,11 +1,6 @@
 import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime, IncrementalSource, MouseInteractions } from "@rrweb/types";
-
-/** The events of one chunk, as the loader keeps them. */
-export interface Piece {
-  name: string;
-  events: readonly eventWithTime[];
-}
+import { continues, joined, type Piece, samePieces } from "./pieces.ts";
 
 /**
  * One rrweb `Replayer`, given a page load's events piece by piece.
@@ -94,10 +89,7 @@ export class Stage {
     const events = replayer.service.state.context.events;
     const last = events.pop() as eventWithTime;
     events.length = 1;
-    // Sorted again, since positions of the pointer may lie before the end of the chunk before.
-    for (const event of pieces.flatMap((piece) => piece.events).sort((a, b) => a.timestamp - b.timestamp)) {
-      events.push(event);
-    }
+    for (const event of joined(pieces)) events.push(event);
     events.push(last);
     if (pieces.some((piece) => piece.events.some(isTouch))) {
       replayer.wrapper.querySelector(".replayer-mouse")?.classList.add("touch-device");
@@ -141,24 +133,11 @@ function stub(timestamp: number): eventWithTime {
   return { type: EventType.Custom, timestamp, data: { tag: "tapedeck.stub", payload: {} } };
 }
 
-function samePieces(a: readonly Piece[], b: readonly Piece[]): boolean {
-  return a.length === b.length && a.every((piece, index) => piece.name === b[index]?.name);
-}
-
-/** Whether `next` only appends to `now`, or also drops from its start: then what was applied stays applied. */
-function continues(now: readonly Piece[], next: readonly Piece[]): boolean {
-  const first = next[0];
-  if (first === undefined) return false;
-  const from = now.findIndex((piece) => piece.name === first.name);
-  // Nothing in common: rrweb begins anew at the checkpoint, forward as well as back.
-  if (from < 0) return !next.some((piece) => now.some((other) => other.name === piece.name));
-  return samePieces(now.slice(from, from + next.length), next.slice(0, now.length - from));
-}
-
 function isTouch(event: eventWithTime): boolean {
   return (
     event.type === EventType.IncrementalSnapshot &&
     (event.data.source === IncrementalSource.TouchMove ||
-      (event.data.source === IncrementalSource.MouseInteraction && event.data.type === MouseInteractions.TouchStart))
+      (event.data.source === IncrementalSource.MouseInteraction &&
+        event.data.type === MouseInteractions.TouchStart))
   );
 }

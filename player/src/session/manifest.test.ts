@@ -20,7 +20,11 @@ it.each([
   ["no object", [], "an array"],
   ["pages that are none", { ...least, pages: {} }, "pages"],
   ["a time that is none", { ...least, started_ms: null }, "started_ms"],
-  ["a chunk without seq", { ...least, pages: [{ page: "a", first_ms: 1, last_ms: 2, chunks: [{}] }] }, "seq"],
+  [
+    "a chunk without seq",
+    { ...least, pages: [{ page: "a", first_ms: 1, last_ms: 2, chunks: [{}] }] },
+    "seq",
+  ],
 ])("refuses %s", (_name, json, message) => {
   expect(() => parseManifest(json)).toThrow(FormatError);
   expect(() => parseManifest(json)).toThrow(message);

@@ -87,7 +87,8 @@ export class FormatError extends Error {
  */
 export function parseManifest(json: unknown): Manifest {
   const root = object(json, "manifest");
-  if (root.version !== 1) throw new FormatError(`manifest has version ${String(root.version)}, this player reads 1`);
+  if (root.version !== 1)
+    throw new FormatError(`manifest has version ${String(root.version)}, this player reads 1`);
   return {
     started_ms: number(root.started_ms, "started_ms"),
     ended_ms: number(root.ended_ms, "ended_ms"),
@@ -158,12 +159,17 @@ export function parseEnvironment(value: unknown): Environment {
   const environment = object(value, "environment");
   const result: Environment = {};
   if (typeof environment.release === "string") result.release = environment.release.slice(0, 200);
-  if (typeof environment.environment === "string") result.environment = environment.environment.slice(0, 200);
+  if (typeof environment.environment === "string")
+    result.environment = environment.environment.slice(0, 200);
   if (typeof environment.browser === "object" && environment.browser !== null) {
     const { user_agent, viewport } = environment.browser as Record<string, unknown>;
     result.browser = {};
     if (typeof user_agent === "string") result.browser.user_agent = user_agent.slice(0, 1000);
-    if (Array.isArray(viewport) && typeof viewport[0] === "number" && typeof viewport[1] === "number") {
+    if (
+      Array.isArray(viewport) &&
+      typeof viewport[0] === "number" &&
+      typeof viewport[1] === "number"
+    ) {
       result.browser.viewport = [viewport[0], viewport[1]];
     }
   }

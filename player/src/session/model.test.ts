@@ -5,17 +5,40 @@ import { type LearnedChunk, modelOf, urlAt } from "./model.ts";
 import { holesOf } from "./plan.ts";
 
 function chunk(seq: number, first_ms: number, last_ms: number): Chunk {
-  return { seq, hash: "0000000a", first_ms, last_ms, bytes: 10, inflated_bytes: 20, events: 2, checkpoints: [] };
+  return {
+    seq,
+    hash: "0000000a",
+    first_ms,
+    last_ms,
+    bytes: 10,
+    inflated_bytes: 20,
+    events: 2,
+    checkpoints: [],
+  };
 }
 
-function learned(page: string, seq: number, first_ms: number, last_ms: number, summary: Partial<Summary> = {}): LearnedChunk {
+function learned(
+  page: string,
+  seq: number,
+  first_ms: number,
+  last_ms: number,
+  summary: Partial<Summary> = {},
+): LearnedChunk {
   return {
     page,
     seq,
     hash: "0000000a",
     bytes: 10,
     inflatedBytes: 20,
-    summary: { first_ms, last_ms, events: 2, checkpoints: [[first_ms, 0]], errors: [], navigations: [], ...summary },
+    summary: {
+      first_ms,
+      last_ms,
+      events: 2,
+      checkpoints: [[first_ms, 0]],
+      errors: [],
+      navigations: [],
+      ...summary,
+    },
   };
 }
 
@@ -37,7 +60,11 @@ const manifest: Manifest = {
   markers: [
     { at: { at_ms: 2000, page: "aaaaaaaa" }, kind: "navigation", label: "/cart" },
     { at: { at_ms: 4000, page: "aaaaaaaa" }, kind: "custom", label: "bought" },
-    { at: { at_ms: 5000, page: "aaaaaaaa" }, kind: "navigation", label: "https://shop.example/pay#/card" },
+    {
+      at: { at_ms: 5000, page: "aaaaaaaa" },
+      kind: "navigation",
+      label: "https://shop.example/pay#/card",
+    },
   ],
 };
 
@@ -50,21 +77,40 @@ describe("modelOf", () => {
 
   it("appends chunks that are newer", () => {
     const error = { at_ms: 9500, type: "TypeError", message: "x" };
-    const model = modelOf(manifest, [learned("aaaaaaaa", 3, 9100, 12000, { errors: [error] })], none);
+    const model = modelOf(
+      manifest,
+      [learned("aaaaaaaa", 3, 9100, 12000, { errors: [error] })],
+      none,
+    );
     expect(model?.ended_ms).toBe(12001);
-    expect(model?.pages[0]).toMatchObject({ last_ms: 12000, chunks: [{}, {}, {}, { seq: 3, checkpoints: [[9100, 0]] }] });
-    expect(model?.errors).toEqual([{ at: { at_ms: 9500, page: "aaaaaaaa" }, type: "TypeError", message: "x" }]);
+    expect(model?.pages[0]).toMatchObject({
+      last_ms: 12000,
+      chunks: [{}, {}, {}, { seq: 3, checkpoints: [[9100, 0]] }],
+    });
+    expect(model?.errors).toEqual([
+      { at: { at_ms: 9500, page: "aaaaaaaa" }, type: "TypeError", message: "x" },
+    ]);
   });
 
   it("forgets what was learned once the manifest has it", () => {
-    const known = learned("aaaaaaaa", 2, 6100, 9000, { errors: [{ at_ms: 7000, type: "E", message: "" }] });
+    const known = learned("aaaaaaaa", 2, 6100, 9000, {
+      errors: [{ at_ms: 7000, type: "E", message: "" }],
+    });
     expect(modelOf(manifest, [known], none)).toEqual(manifest);
   });
 
   it("needs no manifest", () => {
     const opening = { url: "https://shop.example/help", title: "Help" };
-    const model = modelOf(null, [learned("bbbbbbbb", 1, 500, 700), learned("bbbbbbbb", 0, 100, 400, { opening })], none);
-    expect(model).toMatchObject({ started_ms: 100, ended_ms: 701, pages: [{ page: "bbbbbbbb", opening, first_ms: 100 }] });
+    const model = modelOf(
+      null,
+      [learned("bbbbbbbb", 1, 500, 700), learned("bbbbbbbb", 0, 100, 400, { opening })],
+      none,
+    );
+    expect(model).toMatchObject({
+      started_ms: 100,
+      ended_ms: 701,
+      pages: [{ page: "bbbbbbbb", opening, first_ms: 100 }],
+    });
     expect(model?.pages[0]?.chunks.map((chunk) => chunk.seq)).toEqual([0, 1]);
   });
 
@@ -75,7 +121,9 @@ describe("modelOf", () => {
   it("has a hole where a chunk is lost, and keeps its length", () => {
     const lost = new Set(["aaaaaaaa-00001-0000000a", "aaaaaaaa-00002-0000000a"]);
     const middle = modelOf(manifest, [], new Set([...lost].slice(0, 1)));
-    expect(middle?.pages.flatMap(holesOf)).toEqual([{ page: "aaaaaaaa", fromMs: 3000, toMs: 6100 }]);
+    expect(middle?.pages.flatMap(holesOf)).toEqual([
+      { page: "aaaaaaaa", fromMs: 3000, toMs: 6100 },
+    ]);
     expect(modelOf(manifest, [], lost)).toMatchObject({ started_ms: 1000, ended_ms: 9001 });
   });
 });

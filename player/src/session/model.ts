@@ -1,5 +1,13 @@
 import type { Summary } from "../load/summary.ts";
-import { type Chunk, chunkName, type ErrorMark, type Manifest, type Marker, type NewerChunk, type Page } from "./manifest.ts";
+import {
+  type Chunk,
+  chunkName,
+  type ErrorMark,
+  type Manifest,
+  type Marker,
+  type NewerChunk,
+  type Page,
+} from "./manifest.ts";
 
 /** A chunk that is not in the manifest, and what was learned of it by fetching it. */
 export interface LearnedChunk extends NewerChunk {
@@ -19,9 +27,14 @@ export function modelOf(
 ): Manifest | null {
   const pages = new Map<string, Page>();
   for (const page of manifest?.pages ?? []) {
-    pages.set(page.page, { ...page, chunks: page.chunks.filter((chunk) => !lost.has(nameOf(page, chunk))) });
+    pages.set(page.page, {
+      ...page,
+      chunks: page.chunks.filter((chunk) => !lost.has(nameOf(page, chunk))),
+    });
   }
-  const known = new Set((manifest?.pages ?? []).flatMap((page) => page.chunks.map((chunk) => nameOf(page, chunk))));
+  const known = new Set(
+    (manifest?.pages ?? []).flatMap((page) => page.chunks.map((chunk) => nameOf(page, chunk))),
+  );
   const errors: ErrorMark[] = [...(manifest?.errors ?? [])];
   const markers: Marker[] = [...(manifest?.markers ?? [])];
   let environment = manifest?.environment;
@@ -30,7 +43,16 @@ export function modelOf(
     if (summary.events === 0) continue;
     const page = pages.get(id) ?? { page: id, first_ms: 0, last_ms: 0, chunks: [] };
     const { first_ms, last_ms, events, checkpoints } = summary;
-    const chunk = { seq, hash, first_ms, last_ms, bytes, inflated_bytes: inflatedBytes, events, checkpoints };
+    const chunk = {
+      seq,
+      hash,
+      first_ms,
+      last_ms,
+      bytes,
+      inflated_bytes: inflatedBytes,
+      events,
+      checkpoints,
+    };
     const opening = page.opening ?? summary.opening;
     pages.set(id, {
       ...page,
@@ -38,7 +60,8 @@ export function modelOf(
       chunks: [...page.chunks, chunk].sort((a, b) => a.seq - b.seq || (a.hash < b.hash ? -1 : 1)),
     });
     environment ??= summary.environment;
-    for (const { at_ms, type, message } of summary.errors) errors.push({ at: { at_ms, page: id }, type, message });
+    for (const { at_ms, type, message } of summary.errors)
+      errors.push({ at: { at_ms, page: id }, type, message });
     for (const { at_ms, label } of summary.navigations) {
       markers.push({ at: { at_ms, page: id }, kind: "navigation", label });
     }

@@ -9,13 +9,20 @@ describe("plan", () => {
       const session = manifest as unknown as Manifest;
       const page = pageAt(session, at_ms);
       if (page === null) return expect(expected).toBeNull();
-      const found = plan(session, page, at_ms, { ms: lookahead.ms, chunksMax: lookahead.chunks_max });
+      const found = plan(session, page, at_ms, {
+        ms: lookahead.ms,
+        chunksMax: lookahead.chunks_max,
+      });
       expect({
         page: found.page,
         shows_ms: found.showsMs,
         needed: found.needed,
         ahead: found.ahead,
-        holes: found.holes.map((hole) => ({ page: hole.page, from_ms: hole.fromMs, to_ms: hole.toMs })),
+        holes: found.holes.map((hole) => ({
+          page: hole.page,
+          from_ms: hole.fromMs,
+          to_ms: hole.toMs,
+        })),
       }).toEqual(expected);
     });
   }
@@ -49,7 +56,9 @@ describe("nextChange", () => {
       const session = manifest as unknown as Manifest;
       const answer = (ms: number) => {
         const page = pageAt(session, ms);
-        return page === null ? null : [page, plan(session, page, ms, { ms: 0, chunksMax: 0 }).needed];
+        return page === null
+          ? null
+          : [page, plan(session, page, ms, { ms: 0, chunksMax: 0 }).needed];
       };
       // From the first checkpoint on: before it, playing starts there.
       const fromMs = page0Checkpoint(session);
@@ -62,7 +71,9 @@ describe("nextChange", () => {
 });
 
 function page0Checkpoint(session: Manifest): number {
-  const all = session.pages.flatMap((page) => page.chunks.flatMap((chunk) => chunk.checkpoints.map(([ms]) => ms)));
+  const all = session.pages.flatMap((page) =>
+    page.chunks.flatMap((chunk) => chunk.checkpoints.map(([ms]) => ms)),
+  );
   return all.length === 0 ? session.ended_ms : Math.min(...all);
 }
 

@@ -36,18 +36,27 @@ export interface Lookahead {
  * page load, the first. Page loads without a checkpoint count only if no other has one. Null: no page load at all.
  */
 export function pageAt(manifest: Manifest, time: number): string | null {
-  const showable = manifest.pages.filter((page) => page.chunks.some((chunk) => chunk.checkpoints.length > 0));
+  const showable = manifest.pages.filter((page) =>
+    page.chunks.some((chunk) => chunk.checkpoints.length > 0),
+  );
   const pages = showable.length > 0 ? showable : manifest.pages;
   let best: { page: Page; rank: [number, number] } | null = null;
   for (const page of pages) {
     if (page.first_ms > time) continue;
     const runs = page.last_ms >= time;
     const rank: [number, number] = [runs ? 1 : 0, runs ? latestStart(page, time) : page.last_ms];
-    if (best === null || rank[0] > best.rank[0] || (rank[0] === best.rank[0] && rank[1] >= best.rank[1])) {
+    if (
+      best === null ||
+      rank[0] > best.rank[0] ||
+      (rank[0] === best.rank[0] && rank[1] >= best.rank[1])
+    ) {
       best = { page, rank };
     }
   }
-  const first = pages.reduce<Page | null>((a, b) => (a === null || b.first_ms < a.first_ms ? b : a), null);
+  const first = pages.reduce<Page | null>(
+    (a, b) => (a === null || b.first_ms < a.first_ms ? b : a),
+    null,
+  );
   return (best?.page ?? first)?.page ?? null;
 }
 
@@ -58,7 +67,8 @@ export function plan(manifest: Manifest, pageId: string, time: number, lookahead
   const shown = showing(page, time);
   const ahead: string[] = [];
   const add = (name: string) => {
-    if (ahead.length < lookahead.chunksMax && !shown.needed.includes(name) && !ahead.includes(name)) ahead.push(name);
+    if (ahead.length < lookahead.chunksMax && !shown.needed.includes(name) && !ahead.includes(name))
+      ahead.push(name);
   };
   const untilMs = (shown.showsMs ?? time) + lookahead.ms;
   const goOn = (page: Page, end: number, untilMs: number) => {
@@ -103,7 +113,10 @@ export function segments(manifest: Manifest): Segment[] {
   if (first === null) return [];
   const changes = [
     { atMs: manifest.started_ms, id: first },
-    ...switches(manifest, first, manifest.started_ms, manifest.ended_ms).map(({ atMs, page }) => ({ atMs, id: page.page })),
+    ...switches(manifest, first, manifest.started_ms, manifest.ended_ms).map(({ atMs, page }) => ({
+      atMs,
+      id: page.page,
+    })),
   ];
   return changes.map(({ atMs, id }, index) => ({
     page: id,
@@ -125,7 +138,10 @@ export function holesOf(page: Page): Hole[] {
   return holes;
 }
 
-function showing(page: Page, time: number): { showsMs: number | null; needed: string[]; end: number; holes: Hole[] } {
+function showing(
+  page: Page,
+  time: number,
+): { showsMs: number | null; needed: string[]; end: number; holes: Hole[] } {
   let from = -1;
   let checkpointMs = Number.NEGATIVE_INFINITY;
   let later: { index: number; ms: number } | null = null;
@@ -158,7 +174,12 @@ function showing(page: Page, time: number): { showsMs: number | null; needed: st
 }
 
 /** The moments in (`fromMs`, `untilMs`] at which another page than `pageId` is to be shown, in order. */
-function switches(manifest: Manifest, pageId: string, fromMs: number, untilMs: number): { atMs: number; page: Page }[] {
+function switches(
+  manifest: Manifest,
+  pageId: string,
+  fromMs: number,
+  untilMs: number,
+): { atMs: number; page: Page }[] {
   const moments = new Set<number>();
   for (const page of manifest.pages) {
     moments.add(page.last_ms + 1);
@@ -166,7 +187,9 @@ function switches(manifest: Manifest, pageId: string, fromMs: number, untilMs: n
   }
   const found: { atMs: number; page: Page }[] = [];
   let current = pageId;
-  for (const atMs of [...moments].filter((ms) => ms > fromMs && ms <= untilMs).sort((a, b) => a - b)) {
+  for (const atMs of [...moments]
+    .filter((ms) => ms > fromMs && ms <= untilMs)
+    .sort((a, b) => a - b)) {
     const next = pageAt(manifest, atMs);
     if (next === null || next === current) continue;
     current = next;
@@ -178,7 +201,8 @@ function switches(manifest: Manifest, pageId: string, fromMs: number, untilMs: n
 
 function latestStart(page: Page, time: number): number {
   let latest = page.first_ms;
-  for (const chunk of page.chunks) if (chunk.first_ms <= time && chunk.first_ms > latest) latest = chunk.first_ms;
+  for (const chunk of page.chunks)
+    if (chunk.first_ms <= time && chunk.first_ms > latest) latest = chunk.first_ms;
   return latest;
 }
 

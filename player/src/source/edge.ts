@@ -1,5 +1,12 @@
 import pRetry from "p-retry";
-import { array, FormatError, number, object, parseManifest, parseNewerChunk } from "../session/manifest.ts";
+import {
+  array,
+  FormatError,
+  number,
+  object,
+  parseManifest,
+  parseNewerChunk,
+} from "../session/manifest.ts";
 import { type Moment, type Source, SourceError, type View } from "./source.ts";
 
 /** spec/viewer-api.md: names in one call. */
@@ -48,10 +55,15 @@ export class EdgeSource implements Source {
     return retried(signal, async () => {
       const url = await this.#signed(name);
       signal.throwIfAborted();
-      const response = await reach(url, { signal, credentials: "omit", referrerPolicy: "no-referrer" });
+      const response = await reach(url, {
+        signal,
+        credentials: "omit",
+        referrerPolicy: "no-referrer",
+      });
       if (response.ok) return bodyOf(response, signal);
       await response.body?.cancel();
-      if (response.status === 404) throw new SourceError("not_found", `chunk ${name} is no longer stored`);
+      if (response.status === 404)
+        throw new SourceError("not_found", `chunk ${name} is no longer stored`);
       // Expired, or signed with keys that were changed since: a new signature can help.
       this.#urls.delete(name);
       throw new SourceError("unavailable", `store answered ${response.status} for chunk ${name}`);
@@ -63,7 +75,8 @@ export class EdgeSource implements Source {
     if (known !== undefined && Date.now() < known.expiresMs) return known.url;
     await this.#sign(name);
     const signed = this.#urls.get(name);
-    if (signed === undefined) throw new SourceError("unreadable", `edge signed no URL for chunk ${name}`);
+    if (signed === undefined)
+      throw new SourceError("unreadable", `edge signed no URL for chunk ${name}`);
     return signed.url;
   }
 
@@ -74,7 +87,11 @@ export class EdgeSource implements Source {
       const done = Promise.resolve().then(async () => {
         if (this.#signing?.names === names) this.#signing = null;
         const body = JSON.stringify({ chunks: [...names] });
-        const reply = await this.#call("/urls", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+        const reply = await this.#call("/urls", {
+          method: "POST",
+          body,
+          headers: { "Content-Type": "application/json" },
+        });
         readable(() => this.#learn(reply));
       });
       this.#signing = { names, done };
@@ -92,7 +109,10 @@ export class EdgeSource implements Source {
     }
   }
 
-  #call(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<Record<string, unknown>> {
+  #call(
+    path: string,
+    init: RequestInit & { headers?: Record<string, string> },
+  ): Promise<Record<string, unknown>> {
     return retried(init.signal ?? undefined, async () => {
       const response = await reach(this.#base + path, {
         ...init,
@@ -107,7 +127,10 @@ export class EdgeSource implements Source {
         throw new SourceError("unreadable", "edge's reply is not JSON", { cause });
       });
       if (response.ok) return readable(() => object(body, "reply"));
-      const detail = typeof body === "object" && body !== null ? (body as Record<string, unknown>).detail : undefined;
+      const detail =
+        typeof body === "object" && body !== null
+          ? (body as Record<string, unknown>).detail
+          : undefined;
       const message = typeof detail === "string" ? detail : `edge answered ${response.status}`;
       throw new SourceError(kindOf(response.status), message);
     });

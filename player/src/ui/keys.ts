@@ -22,7 +22,9 @@ export const HELP: { keys: string[]; does: string }[] = [
 ];
 
 /** The action of a key, or null if it is none of ours. */
-export function actionOf(event: Pick<KeyboardEvent, "key" | "shiftKey" | "ctrlKey" | "metaKey" | "altKey">): Action | null {
+export function actionOf(
+  event: Pick<KeyboardEvent, "key" | "shiftKey" | "ctrlKey" | "metaKey" | "altKey">,
+): Action | null {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   const { key, shiftKey } = event;
   if (/^[0-9]$/.test(key)) return { name: "part", tenths: Number(key) };
