@@ -1,7 +1,7 @@
-/** Serves the built player with a recorded and a made-up session, to look at: `npm run build && node test/serve.ts`. */
+/** Serves the built player with a recorded, a made-up and a holed session, to look at: `npm run build && node test/serve.ts`. */
 
 import { launch } from "./browser.ts";
-import { makeUp, record } from "./recording.ts";
+import { makeUp, manifestOf, record } from "./recording.ts";
 import { startStack } from "./server.ts";
 
 const browser = await launch();
@@ -13,7 +13,18 @@ const madeUp = makeUp({
   chunkSeconds: 20,
   checkpointEvery: 6,
 });
+const whole = makeUp({
+  startMs: Date.now() - 60 * 60_000,
+  minutes: 5,
+  chunkSeconds: 10,
+  checkpointEvery: 6,
+});
+const chunks = whole.chunks.filter((chunk) => chunk.seq < 8 || chunk.seq > 12);
+const holed = { ...whole, chunks, manifest: manifestOf(whole.project, whole.session, chunks) };
 const stack = await startStack();
+stack.add(holed);
 stack.add(recorded);
 stack.add(madeUp);
-console.log(`recorded  ${stack.link(recorded)}\nmade up   ${stack.link(madeUp)}`);
+console.log(
+  `recorded  ${stack.link(recorded)}\nmade up   ${stack.link(madeUp)}\nholed     ${stack.link(holed)}`,
+);

@@ -52,23 +52,27 @@ export async function decodeChunk(body: ArrayBuffer): Promise<Decoded> {
 }
 
 async function inflate(body: ArrayBuffer): Promise<{ text: string; bytes: number }> {
-  const stream = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const reader = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let bytes = 0;
   try {
-    for await (const part of stream) {
-      bytes += part.byteLength;
+    // Not every browser can iterate over a stream.
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      bytes += part.value.byteLength;
       if (bytes > CHUNK_LIMITS.inflatedBytesMax) {
         throw new DecodeError(
           `chunk is more than ${CHUNK_LIMITS.inflatedBytesMax} bytes after gunzip`,
         );
       }
-      text += decoder.decode(part, { stream: true });
+      text += decoder.decode(part.value, { stream: true });
     }
     text += decoder.decode();
   } catch (error) {
-    if (error instanceof DecodeError) throw error;
+    if (error instanceof DecodeError) {
+      await reader.cancel();
+      throw error;
+    }
     throw new DecodeError("chunk is not one whole gzip member of UTF-8", { cause: error });
   }
   return { text, bytes };
