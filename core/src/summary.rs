@@ -26,9 +26,14 @@ pub const TEXT_CHARS_MAX: usize = 200;
 
 /// rrweb's incremental sources and interactions that are counted (`IncrementalSource`, `MouseInteractions` in @rrweb/types).
 mod rrweb {
+    pub(super) const MOUSE_MOVE: u8 = 1;
     pub(super) const MOUSE_INTERACTION: u8 = 2;
     pub(super) const INPUT: u8 = 5;
+    pub(super) const TOUCH_MOVE: u8 = 6;
+    pub(super) const DRAG: u8 = 12;
     pub(super) const CLICK: u8 = 2;
+    pub(super) const FOCUS: u8 = 5;
+    pub(super) const BLUR: u8 = 6;
 }
 
 /// Why a chunk has no summary: it is damaged, or was never admitted. Nobody can mend it.
@@ -121,6 +126,10 @@ pub struct ChunkFacts {
     /// `(time of the full snapshot, index of the meta event before it)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checkpoints: Vec<(i64, usize)>,
+    /// First and last moment at which the visitor was with this page: it was loaded, came to sight, or was pointed at or
+    /// typed into. With several pages open, it tells which one the visitor saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<(i64, i64)>,
     /// `received − sent` in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skew_ms: Option<i64>,
@@ -318,6 +327,7 @@ impl Summariser {
             inflated_bytes: 0,
             events: 0,
             checkpoints: Vec::new(),
+            active: None,
             skew_ms: metadata.skew_ms,
             counts: Counts::default(),
         };
@@ -361,7 +371,7 @@ impl Summariser {
                     self.open(OpeningSource::Meta, event.at_ms, index, &serde_json::json!({ "url": url }));
                 }
             }
-            event_type::INCREMENTAL_SNAPSHOT => self.count_incremental(event.data),
+            event_type::INCREMENTAL_SNAPSHOT => self.incremental(event.at_ms, event.data),
             event_type::CUSTOM => self.custom(event.at_ms, index, event.data),
             _ => {}
         }
@@ -397,7 +407,7 @@ impl Summariser {
         }
     }
 
-    fn count_incremental(&mut self, data: Option<&RawValue>) {
+    fn incremental(&mut self, at_ms: i64, data: Option<&RawValue>) {
         #[derive(Deserialize)]
         struct Incremental {
             source: u8,
@@ -409,10 +419,20 @@ impl Summariser {
             return;
         };
         match (incremental.source, incremental.interaction) {
+            // Scripts and the browser move the focus too.
+            (rrweb::MOUSE_INTERACTION, Some(rrweb::FOCUS | rrweb::BLUR)) => return,
             (rrweb::MOUSE_INTERACTION, Some(rrweb::CLICK)) => self.summary.facts.counts.clicks += 1,
+            (rrweb::MOUSE_INTERACTION | rrweb::MOUSE_MOVE | rrweb::TOUCH_MOVE | rrweb::DRAG, _) => {}
             (rrweb::INPUT, _) => self.summary.facts.counts.inputs += 1,
-            _ => {}
+            _ => return,
         }
+        self.active(at_ms);
+    }
+
+    fn active(&mut self, at_ms: i64) {
+        let active = &mut self.summary.facts.active;
+        let (first_ms, last_ms) = active.unwrap_or((at_ms, at_ms));
+        *active = Some((first_ms.min(at_ms), last_ms.max(at_ms)));
     }
 
     fn custom(&mut self, at_ms: i64, index: usize, data: Option<&RawValue>) {
@@ -435,7 +455,9 @@ impl Summariser {
             .unwrap_or(Value::Null);
         let label = |field, max| text(&payload, field, max).unwrap_or_default();
         match custom.tag.as_str() {
+            "tapedeck.visibility" if payload["state"] == "visible" => self.active(at_ms),
             "tapedeck.session" => {
+                self.active(at_ms);
                 self.open(OpeningSource::Session, at_ms, index, &payload);
                 self.environment(at_ms, index, &payload);
                 self.mark(at_ms, index, MarkerKind::Page, label("url", MESSAGE_CHARS_MAX));
@@ -599,9 +621,26 @@ mod tests {
             json!({"type": 5, "timestamp": 9, "data": "no object"}),
         ]);
         assert_eq!(summary.facts.counts, Counts { errors: 2, clicks: 1, inputs: 1, markers: 2 });
+        assert_eq!(summary.facts.active, Some((1, 3)));
         assert_eq!(summary.users, ["u_17"]);
         let messages: Vec<&str> = summary.errors.values().map(|error| error.message.as_str()).collect();
         assert_eq!(messages, ["x is undefined", ""]);
+    }
+
+    #[test]
+    fn what_a_page_does_by_itself_is_not_the_visitor() {
+        let incremental = |t: i64, source: u8, kind: u8| json!({"type": 3, "timestamp": t, "data": {"source": source, "type": kind}});
+        let alone = [incremental(1, 0, 0), incremental(2, 3, 0), incremental(3, 2, 5), incremental(4, 2, 6)];
+        assert_eq!(check(&alone).facts.active, None);
+        let hidden = custom(5, "tapedeck.visibility", &json!({"state": "hidden"}));
+        assert_eq!(check(&[hidden]).facts.active, None);
+        let seen = [
+            custom(1, "tapedeck.session", &json!({})),
+            custom(7, "tapedeck.visibility", &json!({"state": "visible"})),
+            incremental(9, 0, 0),
+        ];
+        assert_eq!(check(&seen).facts.active, Some((1, 7)));
+        assert_eq!(check(&[incremental(3, 1, 0), incremental(4, 6, 0)]).facts.active, Some((3, 4)));
     }
 
     #[test]
