@@ -1,0 +1,222 @@
+//! `cargo xtask test`: named stages, their times, and what they counted.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::needs::{self, For};
+use crate::parts::{self, NATIVE, Profile};
+use crate::run::{cargo, command, npm_script, seconds, watched};
+use crate::tree::Tree;
+use crate::wasm::Compiler;
+
+/// One part of the tests.
+struct Stage {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Tree, &mut Counts) -> Result<()>,
+}
+
+const STAGES: [Stage; 10] = [
+    Stage { name: "format", about: "rustfmt, biome", run: format },
+    Stage { name: "lint", about: "clippy, also for the Worker", run: lint },
+    Stage { name: "types", about: "tsc and svelte-check in every workspace", run: types },
+    Stage { name: "licences", about: "cargo deny, where it is installed", run: licences },
+    Stage { name: "unit", about: "Rust's unit and property tests", run: unit },
+    Stage { name: "web", about: "tests of recorder, player and demo shop", run: web },
+    Stage { name: "build", about: "everything that the next stages start", run: build },
+    Stage {
+        name: "stack",
+        about: "Rust's tests of vectors, stores, the indexer behind the Lambda service, faults",
+        run: stack,
+    },
+    Stage { name: "edge", about: "the Worker in workerd", run: edge },
+    Stage { name: "e2e", about: "from a click to the replay, in Chromium", run: e2e },
+];
+
+/// Tests that ran, as their runners said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+struct Outcome {
+    name: &'static str,
+    took: Duration,
+    counts: Counts,
+    result: Result<()>,
+}
+
+/// Prints the stages' names.
+pub(crate) fn list() {
+    for Stage { name, about, .. } in STAGES {
+        println!("  {name:<9} {about}");
+    }
+}
+
+/// Runs the stages named, or all. A stage that fails does not keep the others from running, unless they need what it builds.
+pub(crate) fn test(tree: &Tree, names: &[String]) -> Result<()> {
+    if let Some(unknown) = names.iter().find(|name| !STAGES.iter().any(|stage| stage.name == **name)) {
+        bail!("there is no stage {unknown}: see `cargo xtask test --list`");
+    }
+    needs::ensure(tree, For::Tests)?;
+    let begun = Instant::now();
+    let mut outcomes = Vec::new();
+    for stage in &STAGES {
+        if !names.is_empty() && !names.iter().any(|name| stage.name == name) {
+            continue;
+        }
+        println!("\n── {} ── {}", stage.name, stage.about);
+        let started = Instant::now();
+        let mut counts = Counts::default();
+        let result = (stage.run)(tree, &mut counts);
+        if let Err(error) = &result {
+            eprintln!("{} failed: {error:#}", stage.name);
+        }
+        let built = result.is_ok() || stage.name != "build";
+        outcomes.push(Outcome { name: stage.name, took: started.elapsed(), counts, result });
+        if !built {
+            break;
+        }
+    }
+    summarise(&outcomes, begun.elapsed())
+}
+
+fn summarise(outcomes: &[Outcome], took: Duration) -> Result<()> {
+    let mut total = Counts::default();
+    let mut broken = Vec::new();
+    println!();
+    for Outcome { name, took, counts, result } in outcomes {
+        let word = if result.is_ok() { "ok" } else { "FAILED" };
+        let tests = match counts {
+            Counts { passed: 0, failed: 0 } => String::new(),
+            Counts { passed, failed } => format!("{passed} passed, {failed} failed"),
+        };
+        println!("  {word:<7} {name:<9} {:>12}  {tests}", seconds(*took));
+        total.passed += counts.passed;
+        total.failed += counts.failed;
+        if result.is_err() {
+            broken.push(*name);
+        }
+    }
+    println!("\n{} passed, {} failed in {}", total.passed, total.failed, seconds(took));
+    if !broken.is_empty() {
+        bail!("failed: {}", broken.join(", "));
+    }
+    Ok(())
+}
+
+fn format(_: &Tree, _: &mut Counts) -> Result<()> {
+    check(&mut cargo(&["fmt", "--all", "--check"]))?;
+    check(&mut command("npx", &["--no-install", "biome", "ci", "."]))
+}
+
+fn lint(_: &Tree, _: &mut Counts) -> Result<()> {
+    let native =
+        ["clippy", "--workspace", "--exclude", "tapedeck-edge", "--all-targets", "--", "-D", "warnings"];
+    check(&mut cargo(&native))?;
+    if let Some(mut clippy) = Compiler::find().and_then(Compiler::clippy) {
+        return check(&mut clippy);
+    }
+    println!("  the Worker is left out: this machine's compiler for wasm32 has no clippy");
+    Ok(())
+}
+
+fn types(tree: &Tree, _: &mut Counts) -> Result<()> {
+    // The shop's types are those of the built recorder.
+    parts::sites(tree)?;
+    check(&mut command("npm", &["run", "--silent", "typecheck"]))
+}
+
+fn licences(tree: &Tree, _: &mut Counts) -> Result<()> {
+    let Some(deny) = needs::cargo_deny(tree) else {
+        println!("  left out: cargo-deny is not installed");
+        return Ok(());
+    };
+    check(&mut command(deny, &["--all-features", "check", "bans", "licenses", "sources"]))
+}
+
+fn unit(_: &Tree, counts: &mut Counts) -> Result<()> {
+    count(cargo(&["test", "--lib", "--bins"]).args(NATIVE), counts)?;
+    count(&mut cargo(&["test", "-p", "tapedeck-edge"]), counts)
+}
+
+fn web(tree: &Tree, counts: &mut Counts) -> Result<()> {
+    for workspace in ["recorder", "player", "local/demo"] {
+        count(command("npm", &["run", "--silent", "test", "-w", workspace]).envs(browser(tree)), counts)?;
+    }
+    Ok(())
+}
+
+fn build(tree: &Tree, _: &mut Counts) -> Result<()> {
+    parts::build(tree, Profile::Debug)
+}
+
+fn stack(_: &Tree, counts: &mut Counts) -> Result<()> {
+    count(cargo(&["test", "--test", "*"]).args(NATIVE), counts)
+}
+
+fn edge(tree: &Tree, counts: &mut Counts) -> Result<()> {
+    count(npm_script("tests", "test:edge").envs(browser(tree)), counts)
+}
+
+fn e2e(tree: &Tree, counts: &mut Counts) -> Result<()> {
+    count(npm_script("tests", "test:e2e").envs(browser(tree)), counts)
+}
+
+fn browser(tree: &Tree) -> Option<(&'static str, std::path::PathBuf)> {
+    needs::find_chromium(tree).ok().map(|path| ("CHROME_BIN", path))
+}
+
+fn check(command: &mut Command) -> Result<()> {
+    count(command, &mut Counts::default())
+}
+
+fn count(command: &mut Command, counts: &mut Counts) -> Result<()> {
+    let arguments: Vec<_> =
+        command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let name = format!("{} {}", command.get_program().display(), arguments.join(" "));
+    println!("→ {name}");
+    if watched(command, |line| counts.add(line))? { Ok(()) } else { bail!("{name}") }
+}
+
+impl Counts {
+    /// Adds what a runner says at its end: cargo's `test result: ok. 4 passed; 0 failed; …`, or Vitest's
+    /// `Tests  1 failed | 4 passed (5)`.
+    fn add(&mut self, line: &str) {
+        let line = line.trim();
+        let Some(sums) = line.strip_prefix("test result: ").or_else(|| line.strip_prefix("Tests  ")) else {
+            return;
+        };
+        let words: Vec<&str> = sums.split([' ', ';', '|']).filter(|word| !word.is_empty()).collect();
+        for pair in words.windows(2) {
+            match (pair[0].parse::<u64>(), pair[1]) {
+                (Ok(number), "passed") => self.passed += number,
+                (Ok(number), "failed") => self.failed += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runners_say_is_counted() {
+        let check = |line: &str, passed, failed| {
+            let mut counts = Counts::default();
+            counts.add(line);
+            assert_eq!(counts, Counts { passed, failed }, "{line}");
+        };
+        check("test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out", 4, 0);
+        check("test result: FAILED. 3 passed; 2 failed; 0 ignored", 3, 2);
+        check("      Tests  12 passed (12)", 12, 0);
+        check("      Tests  1 failed | 11 passed | 2 skipped (14)", 11, 1);
+        check(" Test Files  3 passed (3)", 0, 0);
+        check("they passed 3 failed", 0, 0);
+    }
+}
