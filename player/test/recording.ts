@@ -53,7 +53,7 @@ export function manifestOf(
   const errors: Manifest["errors"] = [];
   const markers: Manifest["markers"] = [];
   for (const chunk of [...chunks].sort((a, b) => a.seq - b.seq)) {
-    const { first_ms, last_ms, checkpoints, opening, ...summary } = summarise(chunk.events);
+    const { first_ms, last_ms, checkpoints, active, opening, ...summary } = summarise(chunk.events);
     const page = pages.get(chunk.page) ?? { page: chunk.page, first_ms, last_ms, chunks: [] };
     if (page.opening === undefined && opening !== undefined) page.opening = opening;
     page.first_ms = Math.min(page.first_ms, first_ms);
@@ -67,6 +67,7 @@ export function manifestOf(
       inflated_bytes: gunzipSync(chunk.body).length,
       events: summary.events,
       checkpoints,
+      ...(active === undefined ? {} : { active }),
     });
     pages.set(chunk.page, page);
     for (const { at_ms, type, message } of summary.errors) {

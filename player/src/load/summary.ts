@@ -1,4 +1,10 @@
-import { EventType, type eventWithTime } from "@rrweb/types";
+import {
+  EventType,
+  type eventWithTime,
+  IncrementalSource,
+  type incrementalData,
+  MouseInteractions,
+} from "@rrweb/types";
 import { type Environment, parseEnvironment, parseOpening } from "../session/manifest.ts";
 
 /**
@@ -9,6 +15,7 @@ export interface Summary {
   last_ms: number;
   events: number;
   checkpoints: [number, number][];
+  active?: [number, number];
   opening?: { url?: string; title?: string; tab?: string };
   environment?: Environment;
   errors: { at_ms: number; type: string; message: string }[];
@@ -29,6 +36,12 @@ export function summarise(events: readonly eventWithTime[]): Summary {
     errors: [],
     navigations: [],
   };
+  /** Whether a session event said what a meta event can only say in part. */
+  let told = false;
+  const active = (ms: number) => {
+    const [from, to] = summary.active ?? [ms, ms];
+    summary.active = [Math.min(from, ms), Math.max(to, ms)];
+  };
   let meta: { index: number; href: unknown } | null = null;
   events.forEach((event, index) => {
     const at_ms = event.timestamp;
@@ -42,14 +55,20 @@ export function summarise(events: readonly eventWithTime[]): Summary {
       meta = { index, href: event.data.href };
       if (summary.opening === undefined) summary.opening = parseOpening({ url: event.data.href });
     }
+    if (event.type === EventType.IncrementalSnapshot && byVisitor(event.data)) active(at_ms);
     if (event.type !== EventType.Custom) return;
     const payload = event.data.payload;
     if (typeof payload !== "object" || payload === null) return;
     const fields = payload as Record<string, unknown>;
     switch (event.data.tag) {
+      case "tapedeck.visibility":
+        if (fields.state === "visible") active(at_ms);
+        break;
       case "tapedeck.session":
-        summary.opening = parseOpening(fields);
-        summary.environment = parseEnvironment(fields);
+        active(at_ms);
+        if (!told) summary.opening = parseOpening(fields);
+        summary.environment ??= parseEnvironment(fields);
+        told = true;
         break;
       case "tapedeck.error":
         if (summary.errors.length < ERRORS_MAX) {
@@ -67,6 +86,21 @@ export function summarise(events: readonly eventWithTime[]): Summary {
     }
   });
   return summary;
+}
+
+function byVisitor(data: incrementalData): boolean {
+  switch (data.source) {
+    case IncrementalSource.MouseInteraction:
+      // Scripts and the browser move the focus too.
+      return data.type !== MouseInteractions.Focus && data.type !== MouseInteractions.Blur;
+    case IncrementalSource.MouseMove:
+    case IncrementalSource.TouchMove:
+    case IncrementalSource.Drag:
+    case IncrementalSource.Input:
+      return true;
+    default:
+      return false;
+  }
 }
 
 function bounded(value: unknown, charactersMax: number): string {

@@ -51,6 +51,8 @@ export interface Chunk {
   events: number;
   /** Time of the full snapshot, and index of the meta event before it. */
   checkpoints: [number, number][];
+  /** First and last moment at which the visitor was with this page. */
+  active?: [number, number];
 }
 
 export interface Position {
@@ -137,10 +139,10 @@ function parsePage(value: unknown): Page {
         bytes: number(chunk.bytes, "bytes"),
         inflated_bytes: number(chunk.inflated_bytes, "inflated_bytes"),
         events: number(chunk.events, "events"),
-        checkpoints: optionalArray(chunk.checkpoints).map((value) => {
-          const pair = array(value, "checkpoint");
-          return [number(pair[0], "checkpoint"), number(pair[1], "checkpoint")];
-        }),
+        checkpoints: optionalArray(chunk.checkpoints).map((value) =>
+          parsePair(value, "checkpoint"),
+        ),
+        ...(chunk.active === undefined ? {} : { active: parsePair(chunk.active, "active") }),
       };
     }),
   };
@@ -174,6 +176,11 @@ export function parseEnvironment(value: unknown): Environment {
     }
   }
   return result;
+}
+
+function parsePair(value: unknown, what: string): [number, number] {
+  const pair = array(value, what);
+  return [number(pair[0], what), number(pair[1], what)];
 }
 
 function parsePosition(value: unknown): Position {

@@ -42,7 +42,7 @@ export function modelOf(
   for (const { page: id, seq, hash, bytes, inflatedBytes, summary } of fresh) {
     if (summary.events === 0) continue;
     const page = pages.get(id) ?? { page: id, first_ms: 0, last_ms: 0, chunks: [] };
-    const { first_ms, last_ms, events, checkpoints } = summary;
+    const { first_ms, last_ms, events, checkpoints, active } = summary;
     const chunk = {
       seq,
       hash,
@@ -52,6 +52,7 @@ export function modelOf(
       inflated_bytes: inflatedBytes,
       events,
       checkpoints,
+      ...(active === undefined ? {} : { active }),
     };
     const opening = page.opening ?? summary.opening;
     pages.set(id, {

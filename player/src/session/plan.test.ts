@@ -28,7 +28,7 @@ describe("plan", () => {
   }
 });
 
-const tabs = sessionOf("back in the first tab, whose newest chunk began later");
+const tabs = sessionOf("back in the first tab when the visitor is active there");
 
 function sessionOf(name: string): Manifest {
   return vectors.cases.find((entry) => entry.name === name)?.manifest as unknown as Manifest;
@@ -38,8 +38,8 @@ describe("segments", () => {
   it("tell which page load is shown when", () => {
     expect(segments(tabs)).toEqual([
       { page: "aaaaaaaa", fromMs: 1000, toMs: 10000 },
-      { page: "bbbbbbbb", fromMs: 10000, toMs: 19901 },
-      { page: "aaaaaaaa", fromMs: 19901, toMs: 30001 },
+      { page: "bbbbbbbb", fromMs: 10000, toMs: 20000 },
+      { page: "aaaaaaaa", fromMs: 20000, toMs: 30001 },
     ]);
   });
 

@@ -31,27 +31,19 @@ export interface Lookahead {
 }
 
 /**
- * The page load to show at `time`: of those that run then, the one whose latest chunk began last. A recorder sends what it has when a tab is
- * hidden, so the tab one changed to begins a chunk later than the one one left. Where none runs, the one that ended last; before the first
- * page load, the first. Page loads without a checkpoint count only if no other has one. Null: no page load at all.
+ * The page load to show at `time`: of those that have begun, the one with which the visitor was last; before the first, the first. Page loads
+ * without a checkpoint count only if no other has one. Null: no page load at all.
  */
 export function pageAt(manifest: Manifest, time: number): string | null {
   const showable = manifest.pages.filter((page) =>
     page.chunks.some((chunk) => chunk.checkpoints.length > 0),
   );
   const pages = showable.length > 0 ? showable : manifest.pages;
-  let best: { page: Page; rank: [number, number] } | null = null;
+  let best: { page: Page; activeMs: number } | null = null;
   for (const page of pages) {
     if (page.first_ms > time) continue;
-    const runs = page.last_ms >= time;
-    const rank: [number, number] = [runs ? 1 : 0, runs ? latestStart(page, time) : page.last_ms];
-    if (
-      best === null ||
-      rank[0] > best.rank[0] ||
-      (rank[0] === best.rank[0] && rank[1] >= best.rank[1])
-    ) {
-      best = { page, rank };
-    }
+    const activeMs = lastActive(page, time);
+    if (best === null || activeMs >= best.activeMs) best = { page, activeMs };
   }
   const first = pages.reduce<Page | null>(
     (a, b) => (a === null || b.first_ms < a.first_ms ? b : a),
@@ -91,10 +83,8 @@ export function plan(manifest: Manifest, pageId: string, time: number, lookahead
 export function nextChange(manifest: Manifest, time: number): number {
   let next = Number.POSITIVE_INFINITY;
   for (const page of manifest.pages) {
-    if (page.last_ms + 1 > time) next = Math.min(next, page.last_ms + 1);
-    for (const chunk of page.chunks) {
-      if (chunk.first_ms > time) next = Math.min(next, chunk.first_ms);
-      else if (chunk.last_ms > time) next = Math.min(next, chunk.last_ms);
+    for (const { first_ms, last_ms, active = [] } of page.chunks) {
+      for (const ms of [first_ms, last_ms, ...active]) if (ms > time && ms < next) next = ms;
     }
   }
   return next;
@@ -182,8 +172,8 @@ function switches(
 ): { atMs: number; page: Page }[] {
   const moments = new Set<number>();
   for (const page of manifest.pages) {
-    moments.add(page.last_ms + 1);
-    for (const chunk of page.chunks) moments.add(chunk.first_ms);
+    moments.add(page.first_ms);
+    for (const { active = [] } of page.chunks) for (const ms of active) moments.add(ms);
   }
   const found: { atMs: number; page: Page }[] = [];
   let current = pageId;
@@ -199,10 +189,12 @@ function switches(
   return found;
 }
 
-function latestStart(page: Page, time: number): number {
+/** The last moment up to `time` of which a manifest tells that the visitor was with `page`. A page load begins with one. */
+function lastActive(page: Page, time: number): number {
   let latest = page.first_ms;
-  for (const chunk of page.chunks)
-    if (chunk.first_ms <= time && chunk.first_ms > latest) latest = chunk.first_ms;
+  for (const { active = [] } of page.chunks) {
+    for (const ms of active) if (ms <= time && ms > latest) latest = ms;
+  }
   return latest;
 }
 
