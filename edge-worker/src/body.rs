@@ -1,19 +1,29 @@
 //! A request's body, read as far as it may be.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use futures_util::StreamExt;
-use worker::Request;
+use futures_util::future::select;
+use worker::{ByteStream, Delay, Request};
 
 use crate::in_flight::{Full, Reservation};
 
 /// How often the bytes of a body may be in memory at once: as they came, written anew, and on the way to the store.
 const COPIES: usize = 3;
 
+/// Most bytes of an unwanted body that are let pass by. Twice what any config allows: more is no recorder of ours.
+const DISCARD_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Longest time for that.
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// A whole body. Its bytes count as in flight until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Body {
     /// What came.
     pub(crate) bytes: Vec<u8>,
-    _reservation: Reservation<'static>,
+    reservation: Reservation<'static>,
 }
 
 /// Why a body was not read.
@@ -47,26 +57,59 @@ pub(crate) async fn read(request: &mut Request, bytes_max: usize) -> Result<Body
     if let Some(found) = stated.filter(|found| *found > bytes_max as u64) {
         return Err(BodyError::TooLarge { found, max: bytes_max });
     }
-    let mut reservation = Reservation::new();
-    let mut bytes = Vec::new();
+    let mut body = Body { bytes: Vec::new(), reservation: Reservation::new() };
     // A request without a body has no stream.
     if let Ok(mut stream) = request.stream() {
         while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|_| BodyError::Broken { found: bytes.len() })?;
-            let found = bytes.len() + piece.len();
-            if found > bytes_max {
-                return Err(BodyError::TooLarge { found: found as u64, max: bytes_max });
+            let piece = piece.map_err(|_| BodyError::Broken { found: body.bytes.len() })?;
+            if let Err(error) = body.append(&piece, bytes_max) {
+                drop(body);
+                discard_stream(stream).await;
+                return Err(error);
             }
-            // Counted as it comes: a stranger who states a length and sends nothing holds nothing.
-            reservation.grow(COPIES * piece.len())?;
-            bytes.extend(piece);
         }
     }
     // The stream of a connection that broke can end like a whole one.
-    if stated.is_some_and(|stated| stated != bytes.len() as u64) {
-        return Err(BodyError::Broken { found: bytes.len() });
+    if stated.is_some_and(|stated| stated != body.bytes.len() as u64) {
+        return Err(BodyError::Broken { found: body.bytes.len() });
     }
-    Ok(Body { bytes, _reservation: reservation })
+    Ok(body)
+}
+
+/// Lets a body that nobody wants pass by, so that the client hears the answer: where a body stays unread, workerd closes the
+/// connection that it comes on, and a client that is still sending sees only that. Bounded in bytes and time; nothing is kept.
+pub(crate) async fn discard(request: &mut Request) {
+    if stated_bytes(request).is_none_or(|stated| stated <= DISCARD_BYTES_MAX)
+        && let Ok(stream) = request.stream()
+    {
+        discard_stream(stream).await;
+    }
+}
+
+async fn discard_stream(mut stream: ByteStream) {
+    let all = async {
+        let mut left = DISCARD_BYTES_MAX;
+        while let Some(Ok(piece)) = stream.next().await {
+            left = left.saturating_sub(piece.len() as u64);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    select(pin!(all), pin!(Delay::from(DISCARD_TIME_MAX))).await;
+}
+
+impl Body {
+    fn append(&mut self, piece: &[u8], bytes_max: usize) -> Result<(), BodyError> {
+        let found = self.bytes.len() + piece.len();
+        if found > bytes_max {
+            return Err(BodyError::TooLarge { found: found as u64, max: bytes_max });
+        }
+        // Counted as it comes: a stranger who states a length and sends nothing holds nothing.
+        self.reservation.grow(COPIES * piece.len())?;
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
 }
 
 /// How many bytes the request says that its body has.

@@ -43,6 +43,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> worker::Res
         line.cause = Some(log::chain(&failure));
         failure.reply().into()
     });
+    body::discard(&mut request).await;
     line.status = answer.status;
     line.outcome.clone_from(&answer.outcome);
     line.duration_ms = fetch::now_ms() - started_ms;
