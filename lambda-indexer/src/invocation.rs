@@ -52,13 +52,13 @@ pub enum InvocationError {
     #[error(transparent)]
     Event(#[from] EventError),
     /// The bucket called, and not all of its objects are done.
-    #[error("{failed} of {objects} objects failed, the first is {first}")]
+    #[error("{failed} of {objects} objects failed, the first: {first}")]
     Objects {
         /// How many.
         failed: usize,
         /// Of how many.
         objects: usize,
-        /// Its key.
+        /// Which one and why.
         first: String,
     },
 }
@@ -113,12 +113,12 @@ pub async fn invoke<S: Store>(
     let answer = match parse_event(payload)? {
         Event::Bucket(objects) => {
             let failed = index(objects.iter().cloned().collect(), store_of, patience, &mut counts).await;
-            match failed.first() {
+            match failed.first_key_value() {
                 None => Ok(Answer::default()),
-                Some(first) => Err(InvocationError::Objects {
+                Some((_, first)) => Err(InvocationError::Objects {
                     failed: failed.len(),
                     objects: counts.objects,
-                    first: first.key.clone(),
+                    first: first.clone(),
                 }),
             }
         }
@@ -132,7 +132,7 @@ pub async fn invoke<S: Store>(
             }
             let objects = messages.iter().filter_map(|message| message.objects.as_ref().ok());
             let failed = index(objects.flatten().cloned().collect(), store_of, patience, &mut counts).await;
-            let is_failed = |objects: &[ObjectRef]| objects.iter().any(|object| failed.contains(object));
+            let is_failed = |objects: &[ObjectRef]| objects.iter().any(|object| failed.contains_key(object));
             let failures = messages
                 .into_iter()
                 .filter(|message| message.objects.as_deref().map_or(true, is_failed))
@@ -144,18 +144,20 @@ pub async fn invoke<S: Store>(
     answer
 }
 
-/// Brings the manifests of these objects' sessions up to date. Returns the objects for which that failed, and logs why.
+/// Brings the manifests of these objects' sessions up to date. Returns the objects for which that failed, each
+/// with the reason, which is logged too.
 async fn index<S: Store>(
     objects: BTreeSet<ObjectRef>,
     store_of: impl Fn(&str) -> S,
     patience: Patience,
     counts: &mut Counts,
-) -> BTreeSet<ObjectRef> {
+) -> BTreeMap<ObjectRef, String> {
     counts.objects = objects.len();
-    let mut failed = BTreeSet::new();
+    let mut failed = BTreeMap::new();
     let mut fail = |object: ObjectRef, error: &ObjectError| {
-        tracing::error!(bucket = object.bucket, key = object.key, error = chain(error), "object failed");
-        failed.insert(object);
+        let error = chain(error);
+        tracing::error!(bucket = object.bucket, key = object.key, error, "object failed");
+        failed.insert(object, error);
     };
 
     let mut chunks = Vec::new();

@@ -1,0 +1,145 @@
+//! The local bucket and queue with the real indexer behind them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Credentials;
+use tapedeck_core::ids::SessionId;
+use tapedeck_core::object_key::manifest_key;
+use tapedeck_core::store::{Created, NewObject, Store as _};
+use tapedeck_indexer::s3_store::{S3Store, client};
+use tapedeck_local::lambda::{Function, FunctionConfig};
+use tapedeck_local::logs::PartLog;
+use tapedeck_local::queue::{Queue, QueueConfig};
+use tapedeck_local::s3::{Bucket, BucketConfig, Credential, Policy, S3Server};
+use tapedeck_local::store::Store;
+use tokio::net::TcpListener;
+
+use crate::recording::{Recorded, project};
+
+/// The bucket's name.
+pub const BUCKET: &str = "tapes";
+
+/// Where all of it pretends to be.
+pub const REGION: &str = "eu-central-1";
+
+/// A bucket that announces its chunks in a queue, in memory, over HTTP.
+#[derive(Debug)]
+pub struct Stack {
+    /// The bucket, past its protocol.
+    pub bucket: Bucket,
+    /// Where it announces chunks.
+    pub queue: Queue,
+    /// Its protocol.
+    pub server: S3Server,
+}
+
+impl Stack {
+    /// An empty bucket and queue.
+    pub async fn start(queue: QueueConfig) -> Self {
+        let store = Store::in_memory().unwrap();
+        let queue = Queue::open(store.clone(), queue).unwrap();
+        let credential = |part: &str, policy| Credential {
+            part: part.to_owned(),
+            access_key_id: part.to_owned(),
+            secret_access_key: secret(part),
+            policy,
+        };
+        let config = BucketConfig {
+            name: BUCKET.to_owned(),
+            region: REGION.to_owned(),
+            credentials: vec![
+                credential("admin", Policy::admin()),
+                credential("edge", Policy::edge()),
+                credential("indexer", Policy::indexer()),
+            ],
+            allowed_origins: Vec::new(),
+            announced_prefixes: vec!["chunks/".to_owned()],
+        };
+        let bucket = Bucket::open(store, queue.clone(), config).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = S3Server::start(&bucket, listener).unwrap();
+        Self { bucket, queue, server }
+    }
+
+    /// The bucket as a part sees it: `admin`, `edge` or `indexer`.
+    pub async fn store(&self, part: &str) -> S3Store {
+        S3Store::new(self.client(part).await, BUCKET)
+    }
+
+    /// The SDK's client with a part's access key.
+    pub async fn client(&self, part: &str) -> Client {
+        s3_client(
+            Some(&self.server.endpoint()),
+            REGION,
+            Credentials::new(part, secret(part), None, None, "tests"),
+        )
+        .await
+    }
+
+    /// Stores a chunk as the edge does; the bucket announces it.
+    pub async fn upload(&self, chunk: &Recorded) {
+        let object =
+            NewObject { body: &chunk.body, content_type: "application/gzip", metadata: &chunk.metadata };
+        let created = self.store("edge").await.create(&chunk.key.to_string(), object).await.unwrap();
+        assert_eq!(created, Created::Stored, "{}", chunk.key);
+    }
+
+    /// The real indexer, which sees the store at `endpoint`.
+    #[must_use]
+    pub fn indexer(&self, endpoint: &str, environments: usize) -> Function {
+        let config = FunctionConfig {
+            name: "tapedeck-indexer".to_owned(),
+            binary: indexer_binary(),
+            settings: vec![("AWS_ENDPOINT_URL_S3".to_owned(), endpoint.to_owned())],
+            region: REGION.to_owned(),
+            credentials: ("indexer".to_owned(), secret("indexer")),
+            timeout: Duration::from_mins(1),
+            memory_mb: 512,
+            concurrency: environments,
+        };
+        Function::new(config, PartLog::to_stderr("indexer"))
+    }
+
+    /// A session's manifest, as it is stored.
+    pub async fn manifest(&self, session: &SessionId) -> Option<Vec<u8>> {
+        let found = self.bucket.get(&manifest_key(&project(), session)).await.unwrap();
+        found.map(|(_, body)| body.to_vec())
+    }
+}
+
+fn secret(part: &str) -> String {
+    format!("the secret of {part}")
+}
+
+/// A client with the indexer's own settings. Without an endpoint, AWS's.
+pub async fn s3_client(endpoint: Option<&str>, region: &str, credentials: Credentials) -> Client {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(credentials);
+    if let Some(endpoint) = endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    client(&loader.load().await)
+}
+
+/// The indexer that is tested: `TAPEDECK_INDEXER_BIN`, or what cargo built beside the tests.
+#[must_use]
+pub fn indexer_binary() -> PathBuf {
+    let binary = std::env::var_os("TAPEDECK_INDEXER_BIN").map_or_else(
+        || {
+            let test = std::env::current_exe().unwrap();
+            // target/debug/deps/{test}
+            test.ancestors().nth(2).unwrap().join("tapedeck-indexer")
+        },
+        PathBuf::from,
+    );
+    assert!(
+        binary.is_file(),
+        "no indexer at {}: build it with `cargo build -p tapedeck-indexer`, or name another in TAPEDECK_INDEXER_BIN",
+        binary.display()
+    );
+    binary
+}
