@@ -79,7 +79,7 @@ pub(crate) fn edge(tree: &Tree) -> Result<()> {
             .env("WASM_BINDGEN_BIN", bindgen)
             .env("ESBUILD_BIN", tree.npm_bin("esbuild"))
             .env("WASM_OPT_BIN", tree.npm_bin("wasm-opt"));
-        compiler.apply(&mut build)?;
+        compiler.apply(tree, &mut build)?;
         step("edge", &mut build)
     })
 }

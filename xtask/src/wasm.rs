@@ -1,14 +1,18 @@
 //! The compiler for the Worker: rustup's, or Debian's where rustup cannot download.
 
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::run::{cargo, command, output, step, which};
+use crate::tree::Tree;
 
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-19"];
+const DEBIAN_RUSTLIB: &str = "/usr/lib/rustlib";
 const DEBIAN_LINKER: &str = "/usr/bin/wasm-ld-19";
 
 /// Who compiles to wasm32.
@@ -27,11 +31,11 @@ impl Compiler {
         if has_target(command("rustc", &["--print", "sysroot"])) {
             return Some(Self::Rustup);
         }
-        let source = output(&mut command("/usr/bin/rustc", &["--print", "sysroot"]))
-            .map(|sysroot| PathBuf::from(sysroot).join("lib/rustlib/src/rust/library/std"));
-        let debian = source.is_ok_and(|source| source.is_dir())
-            && Path::new("/usr/bin/cargo").exists()
-            && Path::new(DEBIAN_LINKER).exists();
+        let source = Path::new(DEBIAN_RUSTLIB).join("src/rust/library/std");
+        let debian = source.is_dir()
+            && ["/usr/bin/rustc", "/usr/bin/cargo", DEBIAN_LINKER]
+                .iter()
+                .all(|file| Path::new(file).exists());
         debian.then_some(Self::Debian)
     }
 
@@ -52,23 +56,22 @@ impl Compiler {
     }
 
     /// Makes `command`, and the cargo that it calls, use this compiler.
-    pub(crate) fn apply(self, command: &mut Command) -> Result<()> {
+    pub(crate) fn apply(self, tree: &Tree, command: &mut Command) -> Result<()> {
         if self == Self::Rustup {
             return Ok(());
         }
+        let programs = debian_toolchain(&tree.tools.join("rustc-web"))?;
         let path = std::env::var_os("PATH").context("PATH is not set")?;
-        let path = std::env::join_paths(
-            std::iter::once(PathBuf::from("/usr/bin")).chain(std::env::split_paths(&path)),
-        )?;
+        let path = std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(&path)))?;
         command
             .env("PATH", path)
             .env_remove("RUSTUP_TOOLCHAIN")
             .env_remove("RUSTC")
             .env_remove("LD_LIBRARY_PATH")
             // The two compilers' artifacts must not meet.
-            .env("CARGO_TARGET_DIR", std::env::current_dir()?.join("target/debian"))
+            .env("CARGO_TARGET_DIR", tree.root.join("target/debian"))
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_LINKER)
-            // Building the standard library is a nightly feature; the compiler's own version of it is not at risk.
+            // Building the standard library is a nightly feature of cargo; what is built is what the release has.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
         Ok(())
@@ -79,6 +82,32 @@ impl Compiler {
         let arguments = ["clippy", "-p", "tapedeck-edge", "--target", TARGET, "--", "-D", "warnings"];
         (self == Self::Rustup).then(|| cargo(&arguments))
     }
+}
+
+/// Debian's compiler with a sysroot of our own, and the folder of its programs.
+///
+/// worker-build looks for the target's folder in the sysroot. There it is empty: cargo builds what belongs into it.
+fn debian_toolchain(place: &Path) -> Result<PathBuf> {
+    let rustlib = place.join("lib/rustlib");
+    let programs = place.join("bin");
+    fs::create_dir_all(rustlib.join(TARGET).join("lib"))?;
+    fs::create_dir_all(&programs)?;
+    for entry in fs::read_dir(DEBIAN_RUSTLIB).with_context(|| format!("cannot read {DEBIAN_RUSTLIB}"))? {
+        let entry = entry?;
+        link(&entry.path(), &rustlib.join(entry.file_name()))?;
+    }
+    link(Path::new("/usr/bin/cargo"), &programs.join("cargo"))?;
+    let rustc = programs.join("rustc");
+    fs::write(&rustc, format!("#!/bin/sh\nexec /usr/bin/rustc --sysroot '{}' \"$@\"\n", place.display()))?;
+    fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755))?;
+    Ok(programs)
+}
+
+fn link(to: &Path, from: &Path) -> Result<()> {
+    if from.symlink_metadata().is_err() {
+        symlink(to, from).with_context(|| format!("cannot create {}", from.display()))?;
+    }
+    Ok(())
 }
 
 fn has_target(mut sysroot: Command) -> bool {
