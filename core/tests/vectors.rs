@@ -4,14 +4,24 @@
 //! the same text. `UPDATE_VECTORS=1 cargo test -p tapedeck-core --test vectors` writes the derived fields instead: to add a
 //! case, write its inputs with any values for the rest, run that, and check the difference by other means than this code.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tapedeck_core::admit::{Admission, RequestFacts, admit};
+use tapedeck_core::config::ProjectConfig;
 use tapedeck_core::ids::{ContentHash, PageId, ProjectId, Seq, SessionId, UploadKey, shard};
+use tapedeck_core::manifest::Union;
 use tapedeck_core::object_key::{ChunkKey, ChunkName, manifest_key};
+use tapedeck_core::origin::OriginPattern;
+use tapedeck_core::reply::Reply;
 use tapedeck_core::sampling::{Rates, Reason, decide_sampling, rates_at};
+use tapedeck_core::summary::{ChunkMetadata, Summariser};
 
 /// A vector file: one case a line, so that differences are easy to read.
 #[derive(Deserialize)]
@@ -152,6 +162,117 @@ fn sampling() {
             let rates = rates_at(&sampling, case.session.start_ms()).expect("at least one entry");
             case.rate = rates.rate(case.reason, &case.segments);
             case.keep = decide_sampling(&sampling, &case.session, case.reason, &case.segments);
+        },
+        |refused| match *refused {},
+    );
+}
+
+/// The answer to a whole upload. What the edge adds of its own (time, country, version) is left out.
+#[test]
+fn admission() {
+    #[derive(Serialize, Deserialize)]
+    struct Case {
+        name: String,
+        origin: Option<String>,
+        body_base64: String,
+        config: Box<RawValue>,
+        expect: BTreeMap<String, Value>,
+    }
+    Vectors::<Case>::check(
+        "admission.json",
+        |case| {
+            let project = ProjectConfig::parse(case.config.get().as_bytes()).expect("a config");
+            let body = BASE64.decode(&case.body_base64).expect("base64");
+            let facts = RequestFacts {
+                origin: case.origin.as_deref(),
+                country: None,
+                edge: "vectors",
+                received_ms: 1_700_000_005_000,
+            };
+            case.expect = answer(&admit(&facts, &body, &project), &body);
+        },
+        |refused| match *refused {},
+    );
+}
+
+fn answer(admission: &Admission<'_>, body: &[u8]) -> BTreeMap<String, Value> {
+    let reply = match admission {
+        Admission::Store(_) => Reply::stored(),
+        Admission::Drop(reason) => Reply::dropped(*reason),
+        Admission::Refuse(refusal) => Reply::refused(refusal),
+    };
+    let Value::Object(fields) = reply.body else { panic!("a reply is an object") };
+    let mut answer: BTreeMap<String, Value> = fields.into_iter().collect();
+    answer.insert("status".into(), reply.status.into());
+    // For people; it may change.
+    answer.remove("detail");
+    if let Admission::Store(chunk) = admission {
+        let stored_bytes = if body.ends_with(&chunk.body) { "as_sent" } else { "written_anew" };
+        let of_the_edge = ["received-ms", "edge"];
+        let metadata: BTreeMap<_, _> =
+            chunk.metadata.iter().filter(|(name, _)| !of_the_edge.contains(name)).cloned().collect();
+        answer.insert("key".into(), chunk.key.to_string().into());
+        answer.insert("stored_bytes".into(), stored_bytes.into());
+        answer.insert("metadata".into(), json!(metadata));
+    }
+    answer
+}
+
+#[test]
+fn origins() {
+    #[derive(Serialize, Deserialize)]
+    struct Case {
+        pattern: OriginPattern,
+        origin: Option<String>,
+        allowed: bool,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Refused {
+        pattern: String,
+        why: String,
+    }
+    Vectors::<Case, Refused>::check(
+        "origins.json",
+        |case| case.allowed = case.pattern.allows(case.origin.as_deref()),
+        |refused| assert!(OriginPattern::try_from(refused.pattern.clone()).is_err(), "{}", refused.why),
+    );
+}
+
+/// Chunks in the order in which they come, which must not matter, and the manifest's very bytes.
+#[test]
+fn manifests() {
+    #[derive(Serialize, Deserialize)]
+    struct Case {
+        name: String,
+        project: ProjectId,
+        session: SessionId,
+        chunks: Vec<StoredChunk>,
+        manifest: Box<RawValue>,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct StoredChunk {
+        key: String,
+        bytes: u64,
+        metadata: BTreeMap<String, String>,
+        lines: Vec<String>,
+    }
+    Vectors::<Case>::check(
+        "manifests.json",
+        |case| {
+            let summaries = case.chunks.iter().map(|chunk| {
+                let key = parsed::<ChunkKey>(&chunk.key);
+                assert_eq!((&key.project, &key.session), (&case.project, &case.session), "{}", case.name);
+                let metadata = ChunkMetadata::read(|name| chunk.metadata.get(name).map(String::as_str));
+                let mut summariser = Summariser::new(key.name, chunk.bytes, metadata);
+                chunk.lines.iter().for_each(|line| summariser.line(line).expect("an event"));
+                summariser.finish().expect("at least one event")
+            });
+            let mut union = Union::new(case.project.clone(), case.session.clone());
+            summaries.for_each(|summary| union.insert(summary));
+            let bytes = union.derive().expect("at least one chunk").encode().expect("json");
+            let text = String::from_utf8(bytes).expect("json");
+            let line = text.strip_suffix('\n').expect("one line");
+            case.manifest = RawValue::from_string(line.to_owned()).expect("json");
         },
         |refused| match *refused {},
     );
