@@ -38,10 +38,17 @@ pub(crate) fn step(what: &str, command: &mut Command) -> Result<()> {
     println!("→ {what}");
     let status = command.status().with_context(|| cannot_run(command))?;
     if !status.success() {
-        bail!("{what} failed: {status}");
+        bail!("{what}: {status}");
     }
     println!("  {what}: {}", seconds(begun.elapsed()));
     Ok(())
+}
+
+/// A command as one would type it, its program without the folder.
+pub(crate) fn describe(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// The standard output of a command that succeeded, trimmed.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: named stages, their times, and what they counted.
 
+use std::io::IsTerminal as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::needs::{self, For};
 use crate::parts::{self, NATIVE, Profile};
-use crate::run::{cargo, command, npm_script, seconds, watched};
+use crate::run::{cargo, command, describe, npm_script, output, seconds, step, watched};
 use crate::tree::Tree;
 use crate::wasm::Compiler;
 
@@ -22,7 +23,11 @@ const STAGES: [Stage; 10] = [
     Stage { name: "format", about: "rustfmt, biome", run: format },
     Stage { name: "lint", about: "clippy, also for the Worker", run: lint },
     Stage { name: "types", about: "tsc and svelte-check in every workspace", run: types },
-    Stage { name: "licences", about: "cargo deny, where it is installed", run: licences },
+    Stage {
+        name: "licences",
+        about: "licences, sources and advisories of dependencies, where cargo-deny is installed",
+        run: licences,
+    },
     Stage { name: "unit", about: "Rust's unit and property tests", run: unit },
     Stage { name: "web", about: "tests of recorder, player and demo shop", run: web },
     Stage { name: "build", about: "everything that the next stages start", run: build },
@@ -110,7 +115,11 @@ fn summarise(outcomes: &[Outcome], took: Duration) -> Result<()> {
 
 fn format(_: &Tree, _: &mut Counts) -> Result<()> {
     check(&mut cargo(&["fmt", "--all", "--check"]))?;
-    check(&mut command("npx", &["--no-install", "biome", "ci", "."]))
+    let mut biome = command("npx", &["--no-install", "biome", "ci", "."]);
+    if !std::io::stdout().is_terminal() {
+        biome.arg("--colors=off");
+    }
+    check(&mut biome)
 }
 
 fn lint(_: &Tree, _: &mut Counts) -> Result<()> {
@@ -135,7 +144,13 @@ fn licences(tree: &Tree, _: &mut Counts) -> Result<()> {
         println!("  left out: cargo-deny is not installed");
         return Ok(());
     };
-    check(&mut command(deny, &["--all-features", "check", "bans", "licenses", "sources"]))
+    let mut checks = vec!["check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+    if output(&mut command(&deny, &["fetch", "db"])).is_ok() {
+        checks.push("advisories");
+    } else {
+        println!("  advisories are left out: their database cannot be fetched");
+    }
+    check(&mut command(&deny, &checks))
 }
 
 fn unit(_: &Tree, counts: &mut Counts) -> Result<()> {
@@ -171,13 +186,11 @@ fn browser(tree: &Tree) -> Option<(&'static str, std::path::PathBuf)> {
 }
 
 fn check(command: &mut Command) -> Result<()> {
-    count(command, &mut Counts::default())
+    step(&describe(command), command)
 }
 
 fn count(command: &mut Command, counts: &mut Counts) -> Result<()> {
-    let arguments: Vec<_> =
-        command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let name = format!("{} {}", command.get_program().display(), arguments.join(" "));
+    let name = describe(command);
     println!("→ {name}");
     if watched(command, |line| counts.add(line))? { Ok(()) } else { bail!("{name}") }
 }
