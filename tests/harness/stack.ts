@@ -98,9 +98,21 @@ export function readLog(stack: StackHandle, part: string): Promise<string> {
   return readFile(join(stack.data, "logs", `${part}.log`), "utf8");
 }
 
-/** From when this returns, the bucket's port refuses connections for so long. */
-export async function pauseBucket(stack: StackHandle, seconds: number): Promise<void> {
+/** Runs `act` while the bucket's port refuses connections, for so long, and comes back when the bucket does. */
+export async function withoutBucket<T>(
+  stack: StackHandle,
+  seconds: number,
+  act: () => Promise<T>,
+): Promise<T> {
   await control(stack, "POST", `s3/pause?seconds=${seconds}`);
+  try {
+    return await act();
+  } finally {
+    await until(
+      "the bucket to be back",
+      async () => (await fetch(stack.up.bucket.endpoint)).status,
+    );
+  }
 }
 
 /** What the bucket was asked for by whom, and how many messages are where. */
