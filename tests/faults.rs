@@ -78,6 +78,11 @@ async fn a_store_that_refuses_any_request() {
 }
 
 #[tokio::test]
+async fn any_request_meets_another_write() {
+    every_request(Fault::Conflict).await;
+}
+
+#[tokio::test]
 async fn any_request_is_lost() {
     every_request(Fault::RequestLost).await;
 }

@@ -22,6 +22,8 @@ use tokio::task::AbortHandle;
 pub enum Fault {
     /// 503, and the store does not see it.
     Refused,
+    /// 409, as AWS answers while another conditional write is under way; the store does not see it.
+    Conflict,
     /// The connection breaks, and the store does not see it.
     RequestLost,
     /// The store does it, and then the connection breaks.
@@ -123,25 +125,19 @@ impl Shared {
             state.requests += 1;
             state.armed.take_if(|(nth, _)| *nth == number).map(|(_, fault)| fault)
         };
-        if let Some(fault @ (Fault::Refused | Fault::RequestLost | Fault::RequestHeld)) = fault {
-            self.struck.send_replace(true);
-            return match fault {
-                Fault::Refused => {
-                    let mut response = Response::new(Full::default());
-                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-                    Ok(response)
-                }
-                Fault::RequestHeld => std::future::pending().await,
-                _ => Err("request lost"),
-            };
+        let forwarded = async { self.forward(request).await.ok_or("the store is not there") };
+        let Some(fault) = fault else { return forwarded.await };
+        // What the store shall do, it has done before anybody hears of the fault.
+        if matches!(fault, Fault::ReplyLost | Fault::ReplyHeld) {
+            forwarded.await?;
         }
-        let response = self.forward(request).await.ok_or("the store is not there")?;
+        self.struck.send_replace(true);
         match fault {
-            None => Ok(response),
-            Some(fault) => {
-                self.struck.send_replace(true);
-                if fault == Fault::ReplyHeld { std::future::pending().await } else { Err("reply lost") }
-            }
+            Fault::Refused => Ok(error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")),
+            Fault::Conflict => Ok(error(StatusCode::CONFLICT, "ConditionalRequestConflict")),
+            Fault::RequestLost => Err("request lost"),
+            Fault::ReplyLost => Err("reply lost"),
+            Fault::RequestHeld | Fault::ReplyHeld => std::future::pending().await,
         }
     }
 
@@ -156,4 +152,12 @@ impl Shared {
         let (head, body) = self.client.request(request).await.ok()?.into_parts();
         Some(Response::from_parts(head, Full::new(body.collect().await.ok()?.to_bytes())))
     }
+}
+
+/// As S3 writes its errors.
+fn error(status: StatusCode, code: &str) -> Response<Full<Bytes>> {
+    let body = format!("<Error><Code>{code}</Code><Message>as the test asked</Message></Error>");
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    response
 }

@@ -1,6 +1,8 @@
 //! What the tests of this folder stand on: the local bucket, queue and Lambda service around the real indexer, sessions to
 //! put through them, and a proxy that makes the store fail at will.
 //!
+//! `cargo build -p tapedeck-indexer && cargo test -p tapedeck-tests` runs them: the binary that is tested is not built by the tests.
+//!
 //! What happens must not depend on time: tests wait with [`eventually`] for what they expect.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
