@@ -48,7 +48,7 @@ pub fn client(config: &SdkConfig) -> Client {
 }
 
 impl S3Store {
-    /// The bucket of that name.
+    /// The bucket of that name. Its policy has to let the client list it: AWS tells others of a missing object with 403, not 404.
     #[must_use]
     pub fn new(client: Client, bucket: &str) -> Self {
         Self { client, bucket: bucket.to_owned() }
