@@ -18,7 +18,7 @@ use crate::logs::PartLog;
 use crate::mapping::{Mapping, MappingConfig};
 use crate::ports::Ports;
 use crate::queue::{Queue, QueueConfig};
-use crate::s3::{Bucket, BucketConfig, Credential, Policy, S3Server};
+use crate::s3::{Bucket, BucketConfig, Credential, Policy, S3Server, test_event};
 use crate::secrets::{AccessKey, Secrets, write_private};
 use crate::stat::{self, PlayerHeaders};
 use crate::store::Store;
@@ -180,10 +180,14 @@ impl Listeners {
 async fn open_bucket(data: &Path, secrets: &Secrets, links: &Links) -> Result<(Bucket, Queue)> {
     let folder = data.join("s3");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let store = Store::open(&folder.join("store.redb")).with_context(|| {
-        format!("cannot open the bucket in {}; `--fresh` begins with an empty one", folder.display())
-    })?;
+    let file = folder.join("store.redb");
+    let is_new = !file.exists();
+    let store = Store::open(&file)
+        .with_context(|| format!("cannot open {}; `--fresh` begins with an empty bucket", file.display()))?;
     let queue = Queue::open(store.clone(), QueueConfig::default())?;
+    if is_new {
+        queue.send(test_event(BUCKET).to_string(), Duration::ZERO).await?;
+    }
     let credential = |part: &str, key: &AccessKey, policy: Policy| Credential {
         part: part.to_owned(),
         access_key_id: key.id.clone(),

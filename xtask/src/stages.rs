@@ -154,7 +154,7 @@ fn licences(tree: &Tree, _: &mut Counts) -> Result<()> {
 }
 
 fn unit(_: &Tree, counts: &mut Counts) -> Result<()> {
-    count(cargo(&["test", "--lib", "--bins"]).args(NATIVE), counts)?;
+    count(cargo(&["test", "--no-fail-fast", "--lib", "--bins"]).args(NATIVE), counts)?;
     count(&mut cargo(&["test", "-p", "tapedeck-edge"]), counts)
 }
 
@@ -170,7 +170,7 @@ fn build(tree: &Tree, _: &mut Counts) -> Result<()> {
 }
 
 fn stack(_: &Tree, counts: &mut Counts) -> Result<()> {
-    count(cargo(&["test", "--test", "*"]).args(NATIVE), counts)
+    count(cargo(&["test", "--no-fail-fast", "--test", "*"]).args(NATIVE), counts)
 }
 
 fn edge(tree: &Tree, counts: &mut Counts) -> Result<()> {

@@ -43,6 +43,19 @@ pub fn object_created(bucket: &str, region: &str, event: &str, key: &str, meta: 
     }]})
 }
 
+/// What S3 sends once, when a bucket's notifications are set up.
+#[must_use]
+pub fn test_event(bucket: &str) -> Value {
+    json!({
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        "Bucket": bucket,
+        "RequestId": "0000000000000000",
+        "HostId": "00000000000000000000000000000000",
+    })
+}
+
 /// A key as events write it: form-encoded, a space as `+`, slashes kept.
 fn encode_key(key: &str) -> String {
     let segments: Vec<String> =

@@ -11,7 +11,7 @@ mod server;
 mod service;
 
 pub use counters::{Count, Counters};
-pub use event::object_created;
+pub use event::{object_created, test_event};
 pub use objects::{Condition, Content, ObjectMeta, Objects, PutError};
 pub use policy::{Credential, Grant, Policy};
 pub use server::S3Server;
