@@ -47,7 +47,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     }
     match payload["do"].as_str() {
         Some("exit") => std::process::exit(7),
-        Some("sleep") => tokio::time::sleep(Duration::from_secs(3600)).await,
+        Some("sleep") => tokio::time::sleep(Duration::from_hours(1)).await,
         Some("fail") => return Err("as asked".into()),
         _ => {}
     }

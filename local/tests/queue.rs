@@ -89,10 +89,10 @@ async fn a_hostile_queue_delivers_everything_twice_and_in_reverse() {
 #[tokio::test]
 async fn what_a_dead_process_had_received_is_due_at_once() {
     let store = Store::in_memory().unwrap();
-    let config = QueueConfig { visibility: Duration::from_mins(60), receives_max: 9 };
+    let config = QueueConfig { visibility: Duration::from_hours(1), receives_max: 9 };
     let queue = Queue::open(store.clone(), config.clone()).unwrap();
     send(&queue, "a").await;
-    queue.send("later".to_owned(), Duration::from_mins(60)).await.unwrap();
+    queue.send("later".to_owned(), Duration::from_hours(1)).await.unwrap();
     assert_eq!(queue.receive(10).await.unwrap().len(), 1);
     let queue = Queue::open(store, config).unwrap();
     let batch = queue.receive(10).await.unwrap();

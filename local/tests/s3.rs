@@ -260,47 +260,48 @@ async fn listings_are_paged_and_rolled_up() {
     for key in ["a/1", "a/2", "a/b/3", "a/b/4", "a/c/5", "b/6"] {
         s3.put("admin", key, &[], key).await;
     }
-    check(&s3, &[("prefix", "a/")], &["a/1", "a/2", "a/b/3", "a/b/4", "a/c/5"]).await;
-    check(&s3, &[("prefix", "a/"), ("start-after", "a/2")], &["a/b/3", "a/b/4", "a/c/5"]).await;
-    check(&s3, &[("prefix", "a/"), ("delimiter", "/")], &["a/1", "a/2", "a/b/", "a/c/"]).await;
-    check(&s3, &[("delimiter", "/")], &["a/", "b/"]).await;
-    check(&s3, &[("prefix", "none")], &[]).await;
+    check_listing(&s3, &[("prefix", "a/")], &["a/1", "a/2", "a/b/3", "a/b/4", "a/c/5"]).await;
+    check_listing(&s3, &[("prefix", "a/"), ("start-after", "a/2")], &["a/b/3", "a/b/4", "a/c/5"]).await;
+    check_listing(&s3, &[("prefix", "a/"), ("delimiter", "/")], &["a/1", "a/2", "a/b/", "a/c/"]).await;
+    check_listing(&s3, &[("delimiter", "/")], &["a/", "b/"]).await;
+    check_listing(&s3, &[("prefix", "none")], &[]).await;
+}
 
-    async fn check(s3: &Fixture, query: &[(&str, &str)], expected: &[&str]) {
-        for page in ["1", "2", "1000"] {
-            let mut found = Vec::new();
-            let mut token: Option<String> = None;
-            loop {
-                let credentials = Credentials::new("edge-id", "edge-secret");
-                let signer = s3.signer();
-                let mut action = signer.list_objects_v2(Some(&credentials));
-                for (name, value) in query {
-                    action.query_mut().insert((*name).to_owned(), (*value).to_owned());
-                }
-                action.query_mut().insert("max-keys", page);
-                if let Some(token) = token.take() {
-                    action.query_mut().insert("continuation-token", token);
-                }
-                let text = s3
-                    .client
-                    .get(action.sign(Duration::from_mins(1)))
-                    .send()
-                    .await
-                    .unwrap()
-                    .text()
-                    .await
-                    .unwrap();
-                let listed = rusty_s3::actions::ListObjectsV2::parse_response(&text).unwrap();
-                found.extend(listed.contents.into_iter().map(|object| object.key));
-                found.extend(listed.common_prefixes.into_iter().map(|common| common.prefix));
-                token = listed.next_continuation_token;
-                if token.is_none() {
-                    break;
-                }
+/// Checks what a listing names, at several sizes of its pages.
+async fn check_listing(s3: &Fixture, query: &[(&str, &str)], expected: &[&str]) {
+    for page in ["1", "2", "1000"] {
+        let mut found = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let credentials = Credentials::new("edge-id", "edge-secret");
+            let signer = s3.signer();
+            let mut action = signer.list_objects_v2(Some(&credentials));
+            for (name, value) in query {
+                action.query_mut().insert((*name).to_owned(), (*value).to_owned());
             }
-            found.sort();
-            assert_eq!(found, expected, "{query:?}, {page} a page");
+            action.query_mut().insert("max-keys", page);
+            if let Some(token) = token.take() {
+                action.query_mut().insert("continuation-token", token);
+            }
+            let text = s3
+                .client
+                .get(action.sign(Duration::from_mins(1)))
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap();
+            let listed = rusty_s3::actions::ListObjectsV2::parse_response(&text).unwrap();
+            found.extend(listed.contents.into_iter().map(|object| object.key));
+            found.extend(listed.common_prefixes.into_iter().map(|common| common.prefix));
+            token = listed.next_continuation_token;
+            if token.is_none() {
+                break;
+            }
         }
+        found.sort();
+        assert_eq!(found, expected, "{query:?}, {page} a page");
     }
 }
 
