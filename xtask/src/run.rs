@@ -60,7 +60,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Runs a command with its output shown; `look` sees each line of its standard output. Says whether it succeeded.
+/// Runs a command with its output shown; `look` sees each line of its standard output, without colours. Says whether it
+/// succeeded.
 pub(crate) fn watched(command: &mut Command, mut look: impl FnMut(&str)) -> Result<bool> {
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_run(command))?;
     if let Some(output) = child.stdout.take() {
@@ -68,10 +69,20 @@ pub(crate) fn watched(command: &mut Command, mut look: impl FnMut(&str)) -> Resu
             let line = line?;
             let line = String::from_utf8_lossy(&line);
             println!("{line}");
-            look(&line);
+            look(&without_colours(&line));
         }
     }
     Ok(child.wait()?.success())
+}
+
+/// Some runners print colours wherever they run.
+fn without_colours(line: &str) -> String {
+    let mut pieces = line.split("\u{1b}[");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        text.push_str(piece.split_once('m').map_or("", |(_, rest)| rest));
+    }
+    text
 }
 
 /// `12.3 s`, or `4 min 12 s`.
@@ -92,4 +103,16 @@ pub(crate) fn which(name: &str) -> Option<std::path::PathBuf> {
 
 fn cannot_run(command: &Command) -> String {
     format!("cannot run {}", command.get_program().display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_colours;
+
+    #[test]
+    fn colours_are_taken_out() {
+        let line = "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[32m64 passed\u{1b}[39m\u{1b}[22m\u{1b}[90m (64)\u{1b}[39m";
+        assert_eq!(without_colours(line), "      Tests  64 passed (64)");
+        assert_eq!(without_colours("plain"), "plain");
+    }
 }

@@ -155,7 +155,7 @@ fn licences(tree: &Tree, _: &mut Counts) -> Result<()> {
 
 fn unit(_: &Tree, counts: &mut Counts) -> Result<()> {
     count(cargo(&["test", "--no-fail-fast", "--lib", "--bins"]).args(NATIVE), counts)?;
-    count(&mut cargo(&["test", "-p", "tapedeck-edge"]), counts)
+    count(&mut cargo(&["test", "--no-fail-fast", "-p", "tapedeck-edge", "-p", "xtask"]), counts)
 }
 
 fn web(tree: &Tree, counts: &mut Counts) -> Result<()> {
