@@ -39,7 +39,8 @@ test("opened at minute 15 it fetches under a fifth of its chunks", async () => {
 async function upload(session: Session, seq: number): Promise<void> {
   const from_ms = session.start_ms + seq * CHUNK_MS;
   const events = seq % 6 === 0 ? snapshot(session, from_ms) : [];
-  for (let ms = from_ms + (events.length > 0 ? 1000 : 0); ms < from_ms + CHUNK_MS; ms += 1000) events.push(tick(session, ms));
+  for (let ms = from_ms + (events.length > 0 ? 1000 : 0); ms < from_ms + CHUNK_MS; ms += 1000)
+    events.push(tick(session, ms));
   const batch = gzip(events.map((event) => JSON.stringify(event)).join("\n"));
   const answer = await fetch(`${stack.up.edge}/v1/batches?key=${stack.up.project_key}`, {
     method: "POST",

@@ -2,6 +2,7 @@
 
 import type { Frame, Page } from "playwright-core";
 import type { Up } from "../harness/stack.ts";
+import { until } from "../harness/until.ts";
 
 /** Requests to the bucket while a page was open. */
 export interface Traffic {
@@ -52,16 +53,14 @@ export async function seek(page: Page, at_ms: number): Promise<void> {
     box.x + (box.width * (at_ms - start)) / (end - start),
     box.y + box.height / 2,
   );
-  const pixel_ms = (end - start) / box.width;
-  await page.waitForFunction(
-    ([at, slack]) => {
-      const shown = document.querySelector<HTMLElement>("[data-testid=player]")?.dataset;
-      return (
-        shown?.state === "paused" && Math.abs(Number(shown.timeMs) - (at ?? 0)) <= (slack ?? 0)
-      );
-    },
-    [at_ms, pixel_ms + 50],
-  );
+  const slack_ms = (end - start) / box.width + 50;
+  await until(`the player is paused at ${at_ms}`, async () => {
+    const [state, time] = await Promise.all(
+      ["data-state", "data-time-ms"].map((name) => player.getAttribute(name)),
+    );
+    if (state === "paused" && Math.abs(Number(time) - at_ms) <= slack_ms) return true;
+    throw new Error(`it is ${state} at ${time}`);
+  });
 }
 
 /** The frame in which the recorded page is rebuilt. */
