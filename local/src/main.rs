@@ -36,9 +36,9 @@ enum Subcommands {
         /// The project's folder.
         #[arg(long, default_value = ".")]
         root: PathBuf,
-        /// The indexer's program.
-        #[arg(long, default_value = "target/debug/tapedeck-indexer")]
-        indexer: PathBuf,
+        /// The indexer's program; the one beside this program if it is not named.
+        #[arg(long)]
+        indexer: Option<PathBuf>,
     },
 }
 
@@ -52,8 +52,14 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let Subcommands::Up { data, fresh, ports, root, indexer } = Arguments::parse().command;
-    let config = StackConfig { root, data, indexer, ports };
-    match up(&config, fresh).await {
+    let started = async {
+        let indexer = match indexer {
+            Some(indexer) => indexer,
+            None => std::env::current_exe()?.with_file_name("tapedeck-indexer"),
+        };
+        up(&StackConfig { root, data, indexer, ports }, fresh).await
+    };
+    match started.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -89,6 +89,9 @@ impl Stack {
     /// When a part is missing or does not start. What had started is stopped again.
     pub async fn start(config: &StackConfig, say: impl Fn(&str, &str)) -> Result<Self> {
         let data = &config.data;
+        if !config.indexer.is_file() {
+            bail!("{} is not there: it is built by `cargo xtask up`", config.indexer.display());
+        }
         let logs = data.join("logs");
         std::fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
         let secrets = Secrets::load_or_create(&data.join("secrets.json"))?;
