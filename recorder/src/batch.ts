@@ -2,9 +2,9 @@
  * A batch: the events of one upload, sealed. Its header and its inflated bytes never change again (`spec/upload.md`).
  */
 import { gzip, gzipNow } from "./gzip.js";
+import type { Decision } from "./host.js";
 import { randomLabel } from "./ids.js";
 import { charsOf, type EventLine } from "./pending.js";
-import type { Reason } from "./sampling.js";
 import type { Session } from "./session.js";
 import { SDK } from "./version.js";
 
@@ -16,7 +16,9 @@ export class PageStream {
 
   constructor(
     readonly session: Session,
-    readonly reason: Reason,
+    /** Why the session is recorded, which may change while it is. */
+    public why: Pick<Decision, "reason" | "support">,
+    private readonly more: { readonly consent?: true; readonly segments?: readonly string[] } = {},
   ) {}
 
   /** The events as this stream's next batch, at `nowMs`. There must be at least one. */
@@ -25,9 +27,11 @@ export class PageStream {
       upload: this.session.upload,
       page: this.page,
       seq: this.sealed++,
-      reason: this.reason,
+      reason: this.why.reason,
       sent: nowMs,
       sdk: SDK,
+      support: this.why.support,
+      ...this.more,
     };
     return new Batch(this, events, JSON.stringify(header));
   }

@@ -5,6 +5,8 @@ import { type Fetch, request } from "./http.js";
 import type { Rates } from "./sampling.js";
 
 export interface RecorderConfig {
+  /** The project's id, where the configuration could be had. */
+  readonly project: string | undefined;
   readonly sampling: readonly Rates[];
   /** A session's full length. */
   readonly sessionMsMax: number;
@@ -15,6 +17,7 @@ export interface RecorderConfig {
 
 /** What holds until the project's configuration is there, and where it cannot be had: record, and let the edge decide. */
 export const DEFAULT_CONFIG: RecorderConfig = {
+  project: undefined,
   sampling: [{ from_ms: 0, all: 1 }],
   sessionMsMax: 3_600_000,
   eventsMax: 10_000,
@@ -65,6 +68,7 @@ export function parseConfig(body: unknown): ConfigReply {
   return {
     kind: "config",
     config: {
+      project: typeof config.project === "string" ? config.project : undefined,
       sampling: sampling.length > 0 ? sampling : DEFAULT_CONFIG.sampling,
       sessionMsMax: positive(limits.session_ms_max, DEFAULT_CONFIG.sessionMsMax),
       eventsMax: positive(limits.events_max, DEFAULT_CONFIG.eventsMax),

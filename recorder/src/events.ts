@@ -2,6 +2,7 @@
  * What is recorded: rrweb's events, and ours as `spec/events.md` has them.
  */
 import type { eventWithTime } from "@rrweb/types";
+import type { Properties } from "./host.js";
 
 export type RecordedEvent = eventWithTime;
 
@@ -18,10 +19,35 @@ export interface BrowserFacts {
   user_agent?: string;
   languages?: readonly string[];
   time_zone?: string;
+  /** Of the machine, as far as browsers tell: rounded gigabytes and a number of cores. */
+  memory_gb?: number;
+  cores?: number;
+  connection?: { type?: string; rtt_ms?: number; save_data?: boolean };
+  /** Names of extensions that leave traces in the page. */
+  extensions?: readonly string[];
   viewport?: readonly [number, number];
   screen?: readonly [number, number];
   pixel_ratio?: number;
 }
+
+export type ConsoleLevel = "error" | "warn" | "info" | "log" | "debug";
+
+export interface ErrorFacts {
+  type: string;
+  message: string;
+  stack: string | undefined;
+}
+
+/** An element that the visitor used. */
+export interface Target {
+  selector: string;
+  role: string | undefined;
+  /** Masked as it is on the page. */
+  text: string | undefined;
+}
+
+/** What a click can cause. */
+export type Effect = "mutation" | "navigation" | "request" | "scroll" | "selection" | "input";
 
 /** Our events by tag. */
 export interface Payloads {
@@ -36,26 +62,62 @@ export interface Payloads {
     browser: BrowserFacts;
     sdk: string;
   };
-  "tapedeck.error": {
-    type: string;
-    message: string;
-    stack: string | undefined;
+  "tapedeck.error": ErrorFacts & {
     handled: boolean;
     mechanism: "onerror" | "unhandledrejection" | "console" | "api";
     source: string | undefined;
     line: number | undefined;
     column: number | undefined;
+    /** What caused it, and what caused that. */
+    causes: readonly ErrorFacts[] | undefined;
+  };
+  "tapedeck.console": { level: ConsoleLevel; args: readonly string[] };
+  "tapedeck.request": {
+    method: string;
+    url: string;
+    initiator: "fetch" | "xhr" | "beacon";
+    /** Absent where there was no answer, or it is hidden from the page. */
+    status: number | undefined;
+    failure: "network" | "abort" | "timeout" | "refused" | undefined;
+    started_ms: number;
+    duration_ms: number;
+    /** From the request's start to the answer's first byte. */
+    first_byte_ms: number | undefined;
+    /** Of the answer as it was transferred, where the browser tells. */
+    bytes: number | undefined;
+    trace: string | undefined;
   };
   "tapedeck.navigation": { from: string; to: string; kind: "push" | "replace" | "pop" | "hash" };
-  "tapedeck.identify": { user: string; traits: Readonly<Record<string, unknown>> };
-  "tapedeck.custom": { name: string; properties: Readonly<Record<string, unknown>> };
+  "tapedeck.vital": {
+    name: string;
+    value: number;
+    rating: string;
+    attribution: Readonly<Record<string, unknown>>;
+  };
+  "tapedeck.click": Target & {
+    at_ms: number;
+    /** What followed within {@link EFFECT_MS}; empty for a click that did nothing. */
+    effects: readonly Effect[];
+    /** How long the first took. */
+    effect_ms: number | undefined;
+  };
+  "tapedeck.input": Target & { keys: number };
+  "tapedeck.identify": {
+    user: string | undefined;
+    traits: Properties | undefined;
+    attributes: Properties | undefined;
+  };
+  "tapedeck.custom": { name: string; properties: Properties };
   "tapedeck.visibility": { state: DocumentVisibilityState };
+  "tapedeck.longtask": { started_ms: number; duration_ms: number };
   "tapedeck.lost": {
-    reason: "too_large" | "queue_full" | "refused";
+    reason: "too_large" | "queue_full" | "refused" | "rate" | "mutation_storm";
     events: number;
     bytes: number;
     from_ms: number;
     to_ms: number;
+    /** Of reason `rate`: what there was too much of. */
+    tag?: string;
   };
 }
 

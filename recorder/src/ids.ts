@@ -1,7 +1,7 @@
 /**
  * Ids as `spec/ids.md` has them: upload key, session, page, tab, and the sampling fraction.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256 } from "./sha256.js";
 
 declare const kind: unique symbol;
 

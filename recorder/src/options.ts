@@ -8,6 +8,22 @@ export interface Options {
   readonly release?: string;
   /** Such as `production`. */
   readonly environment?: string;
+  /** Where the player is, for links to sessions. */
+  readonly player?: string;
+  /** Whether the page's text is recorded as `*`, and so are its attributes that hold text. True unless it is false. */
+  readonly maskText?: boolean;
+  /** Query parameters whose values are recorded in URLs. */
+  readonly queryAllow?: readonly string[];
+  /** Paths that are never observed, such as `/account/*`; `*` stands for any characters. */
+  readonly excludedPages?: readonly string[];
+  /** `required`: nothing is recorded or stored until `setConsent(true)`. */
+  readonly consent?: "required";
+  /** Whether a session that is not sampled is held in memory for a minute, and kept when an error happens. */
+  readonly errorBuffer?: boolean;
+  /** Segments that the visitor is in, at most 8. */
+  readonly segments?: readonly string[];
+  /** Origins besides the page's own whose requests carry the session and a trace id. */
+  readonly traceOrigins?: readonly string[];
 }
 
 /** The options with the edge's URL in its plain form. Throws a `TypeError` that says what is wrong with them. */
@@ -29,4 +45,12 @@ function isHttp(url: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether the path is one that the page excluded. */
+export function isExcluded(options: Options, path: string): boolean {
+  return (options.excludedPages ?? []).some((pattern) => {
+    const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
+    return new RegExp(`^${parts.join(".*")}$`, "s").test(path);
+  });
 }

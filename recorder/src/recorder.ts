@@ -4,74 +4,127 @@
  */
 import { PageStream } from "./batch.js";
 import { watchActivity } from "./capture/activity.js";
-import { type DomCapture, recordDom } from "./capture/dom.js";
+import { ClickCapture } from "./capture/clicks.js";
+import { watchConsole } from "./capture/console.js";
+import { type DomCapture, mirror, recordDom } from "./capture/dom.js";
 import { browserFacts } from "./capture/environment.js";
 import { ErrorCapture } from "./capture/errors.js";
+import { KeyCapture } from "./capture/keys.js";
+import { watchLongTasks } from "./capture/longtasks.js";
 import { watchNavigation } from "./capture/navigation.js";
+import { watchRequests } from "./capture/requests.js";
 import { watchVisibility } from "./capture/visibility.js";
-import { type ConfigReply, DEFAULT_CONFIG, fetchConfig, type RecorderConfig } from "./config.js";
-import { Delivery, QUEUE_CHARS_MAX } from "./delivery.js";
-import { customEvent, META, type Payloads, type RecordedEvent, type Tag } from "./events.js";
+import { watchVitals } from "./capture/vitals.js";
+import { Delivery } from "./delivery.js";
+import {
+  CUSTOM,
+  customEvent,
+  type Effect,
+  type Emit,
+  FULL_SNAPSHOT,
+  INCREMENTAL,
+  META,
+  type Payloads,
+  type RecordedEvent,
+  type Tag,
+} from "./events.js";
 import { type Guard, guardWith } from "./guard.js";
-import type { Fetch } from "./http.js";
+import type { Call, Decision, Early, Host, Recording } from "./host.js";
 import { whenIdle } from "./idle.js";
-import type { SessionId } from "./ids.js";
-import { maskUrl } from "./mask.js";
-import type { Options } from "./options.js";
-import { eventLine, Pending } from "./pending.js";
-import { maskEvent } from "./privacy.js";
-import { keeps } from "./sampling.js";
+import { LastMinute } from "./lastminute.js";
+import { isExcluded } from "./options.js";
+import { type EventLine, eventLine, Pending } from "./pending.js";
+import { Privacy } from "./privacy.js";
+import { Quota } from "./quota.js";
 import { FlushSchedule } from "./schedule.js";
-import { endMs, IDLE_MS, type Session, SharedSession } from "./session.js";
+import { endMs, IDLE_MS, type Session } from "./session.js";
 import type { State, StateChange } from "./state.js";
-import { SafeStorage } from "./storage.js";
-import { enterPage } from "./tab.js";
+import { StormGate } from "./storm.js";
+import { enterPage, noteWait } from "./tab.js";
 import { SDK } from "./version.js";
 
-const REASON = "all";
 /** Uploads from one checkpoint to the next, so that a seek needs no more of them. */
 const UPLOADS_PER_CHECKPOINT = 6;
+/** Increments outweigh a snapshot from here on, in UTF-16 units, however small the page is. */
+const INCREMENTS_CHARS_MIN = 200_000;
 /** About what still fits into one `keepalive` request when it is compressed, a tenth of it as a rule. */
 const BATCH_CHARS_MAX = 480_000;
 /** The visitor's activity is noted in storage this often at most. */
 const TOUCH_MS = 10_000;
+/** What says nothing that is worth an upload by itself. */
+const BACKGROUND = new Set<Tag>([
+  "tapedeck.request",
+  "tapedeck.console",
+  "tapedeck.longtask",
+  "tapedeck.vital",
+  "tapedeck.visibility",
+]);
+/** What is still recorded of a page that changes too fast for more. */
+const ESSENTIAL = new Set<Tag>(["tapedeck.session", "tapedeck.error", "tapedeck.lost"]);
+/** What rrweb's `IncrementalSource` says of the clicks before. */
+const EFFECTS: Readonly<Record<number, Effect>> = {
+  0: "mutation",
+  3: "scroll",
+  5: "input",
+  8: "mutation",
+  13: "mutation",
+  14: "selection",
+  15: "mutation",
+};
+const MUTATION = 0;
 
-export class Recorder {
+export class Recorder implements Recording {
   private readonly guard: Guard = guardWith((error) => this.halt("error", "failure", error));
-  private readonly session = new SharedSession(new SafeStorage(() => localStorage));
-  private readonly tab = new SafeStorage(() => sessionStorage);
+  private readonly emit: Emit = (tag, payload) => this.record(tag, payload);
+  private readonly privacy: Privacy;
   private readonly delivery: Delivery;
-  private readonly errors = new ErrorCapture((tag, payload) => this.record(tag, payload));
+  private readonly errors: ErrorCapture;
+  private readonly clicks: ClickCapture;
+  private readonly keys: KeyCapture;
   private readonly pending = new Pending();
-  private config: RecorderConfig = DEFAULT_CONFIG;
-  private schedule = new FlushSchedule(DEFAULT_CONFIG.flushFirstMs, DEFAULT_CONFIG.flushMaxMs);
-  private readonly decided: Promise<void>;
-  private setDecided: () => void = () => {};
-  /** Whether the configuration has come, or will not. */
-  private isDecided = false;
-  private state: State = "idle";
+  private readonly quota = new Quota();
+  private readonly storms = new StormGate();
+  /** Where events go while nothing is known that makes the session worth keeping. */
+  private lastMinute: LastMinute | undefined;
+  private schedule: FlushSchedule;
+  private state: State = "starting";
   private undo: (() => void)[] = [];
   private current: Session | undefined;
-  /** Where events go; none are taken while there is none. */
+  /** What uploads are made of; no events are taken while there is none. */
   private stream: PageStream | undefined;
   private dom: DomCapture | undefined;
-  private identity: Payloads["tapedeck.identify"] | undefined;
+  private early: Early[] = [];
+  /** What is known of the page's place in its tab. */
+  private opening: Pick<Payloads["tapedeck.session"], "tab" | "previous_page"> | undefined;
+  private readonly told: { identity?: Payloads["tapedeck.identify"]; attributes?: object } = {};
+  private onlyErrors = false;
+  /** Since when, and how much of, the DOM has not been recorded because it changed too fast. */
+  private storm: { fromMs: number; timer: ReturnType<typeof setTimeout> | undefined } | undefined;
   private flushAtMs = Number.POSITIVE_INFINITY;
   private flushTimer: ReturnType<typeof setTimeout> | undefined;
+  private isHurried = false;
+  /** Whether since the last upload there was anything that is worth one. */
+  private isWorthSending = false;
   private sleepTimer: ReturnType<typeof setTimeout> | undefined;
   private wakeTimer: ReturnType<typeof setTimeout> | undefined;
   private activeMs = 0;
   private touchedMs = 0;
+  /** UTF-16 units of the last full snapshot, and of the increments since. */
+  private snapshotChars = 0;
+  private incrementChars = 0;
+  private isCheckpointDue = false;
 
-  /** Does nothing yet. `report` hears of every change of state, and must not throw. */
-  constructor(
-    private readonly options: Options,
-    private readonly fetch: Fetch,
-    private readonly report: (change: StateChange) => void,
-  ) {
-    this.decided = new Promise((resolve) => {
-      this.setDecided = resolve;
-    });
+  /** Does nothing yet. */
+  constructor(private readonly host: Host) {
+    const { options, config, fetch } = host;
+    this.privacy = new Privacy(options, mirror);
+    this.errors = new ErrorCapture(
+      (payload, atMs) => this.record("tapedeck.error", payload, atMs),
+      this.privacy,
+    );
+    this.clicks = new ClickCapture(this.emit, this.privacy);
+    this.keys = new KeyCapture(this.emit, this.privacy);
+    this.schedule = new FlushSchedule(config.flushFirstMs, config.flushMaxMs);
     const url = `${options.edge}/v1/batches?key=${encodeURIComponent(options.key)}`;
     this.delivery = new Delivery(url, fetch, {
       lost: (lost) => {
@@ -84,7 +137,7 @@ export class Recorder {
       },
       sessionTooLong: (session) => {
         if (session.id !== this.current?.id) return;
-        this.session.close(session);
+        host.close(session);
         this.discard("paused", "session_too_long");
         this.wakeSoon();
       },
@@ -93,163 +146,285 @@ export class Recorder {
     });
   }
 
-  /** Begins to record. A recorder is started once. */
-  start(): void {
-    this.guard(() => this.startUnguarded())();
+  start(early: readonly Early[]): void {
+    this.guard(() => this.startUnguarded(early))();
   }
 
-  /** Ends the recording; what was recorded is still sent. */
   stop(): void {
     this.seal();
     this.end("stopped", "page");
   }
 
-  /** Resolves when everything recorded so far is confirmed by the edge or given up. */
+  abandon(): void {
+    this.delivery.abandon();
+    this.end("stopped", "page");
+  }
+
   async flush(): Promise<void> {
-    await this.decided;
     this.seal();
     await this.delivery.settled();
   }
 
-  identify(user: string, traits: Readonly<Record<string, unknown>>): void {
-    // A copy, since the page may go on to change what it handed in.
-    const identity = JSON.parse(JSON.stringify({ user, traits })) as Payloads["tapedeck.identify"];
-    this.record("tapedeck.identify", identity);
-    this.identity = identity;
+  take(call: Call, atMs = Date.now()): void {
+    switch (call.do) {
+      case "identify":
+        this.told.identity = { user: call.user, traits: call.traits, attributes: undefined };
+        this.record("tapedeck.identify", this.told.identity, atMs);
+        return;
+      case "attributes":
+        this.told.attributes = call.attributes;
+        this.recordAttributes(atMs);
+        return;
+      case "track":
+        this.record("tapedeck.custom", { name: call.name, properties: call.properties }, atMs);
+        return;
+      case "error":
+        this.errors.caught(call.error, atMs);
+        return;
+      case "keep":
+        this.keep({ ...call, buffered: false });
+        return;
+    }
   }
 
-  track(name: string, properties: Readonly<Record<string, unknown>>): void {
-    this.record("tapedeck.custom", { name, properties });
-  }
-
-  captureError(error: unknown): void {
-    this.errors.capture(error);
-  }
-
-  /** The session that is being recorded or was last, undefined where there is nothing of it. */
-  get sessionId(): SessionId | undefined {
+  get sessionId(): string | undefined {
     return this.state === "not-sampled" ? undefined : this.current?.id;
   }
 
-  private startUnguarded(): void {
+  private startUnguarded(early: readonly Early[]): void {
+    const { emit, guard, host, privacy } = this;
     this.undo = [
-      this.errors.listen(this.guard),
-      watchNavigation((tag, payload) => this.record(tag, payload), this.guard),
-      watchActivity(() => this.active(), this.guard),
+      // Before those that send when the page is hidden, because what these record then must go along.
+      watchVitals(emit, privacy, guard),
+      this.errors.listen(guard),
+      this.clicks.listen(guard),
+      this.keys.listen(guard),
+      watchConsole(emit, privacy, guard),
+      watchRequests(
+        emit,
+        () => this.clicks.effect("request"),
+        privacy,
+        {
+          session: () => this.stream?.session.id,
+          origins: host.options.traceOrigins ?? [],
+          edge: host.options.edge,
+        },
+        guard,
+      ),
+      watchLongTasks(emit, guard),
+      watchNavigation((from, to, kind) => this.navigated(from, to, kind), guard),
+      watchActivity(() => this.active(), guard),
       watchVisibility(
-        (tag, payload) => this.record(tag, payload),
+        emit,
         { hidden: () => this.leave("hurry"), left: () => this.leave("leave") },
-        this.guard,
+        guard,
       ),
     ];
-    const decide = this.guard((reply: ConfigReply) => this.decide(reply));
-    void fetchConfig(this.fetch, this.options.edge, this.options.key).then(decide);
-    this.begin();
+    this.early = [...early];
+    this.begin(host.startedMs);
+    this.takeEarly();
   }
 
-  /** Enters the session that is alive, or a new one, as a new page, and records it unless it is known not to be sampled. */
-  private begin(): void {
+  private takeEarly(): void {
+    for (const one of this.early.splice(0)) {
+      if ("call" in one) this.take(one.call, one.atMs);
+      else this.errors.uncaught(one.event, one.atMs);
+    }
+  }
+
+  /** Enters the session that is alive, or a new one, as a new page, and records it if it is to be. */
+  private begin(startedMs = Date.now()): void {
     const nowMs = Date.now();
     this.activeMs = nowMs;
     this.touchedMs = nowMs;
-    const session = this.session.open(nowMs, this.config.sessionMsMax);
+    if (isExcluded(this.host.options, location.pathname)) {
+      this.change("paused", "excluded_page");
+      return;
+    }
+    const { session, decision } = this.host.enter(nowMs);
     this.current = session;
-    if (this.isDecided && !this.isKept(session)) {
+    if (decision === undefined) {
       this.change("not-sampled", "rate");
       return;
     }
-    const stream = new PageStream(session, REASON);
-    this.stream = stream;
-    this.change(this.isDecided ? "recording" : "starting", "session");
-    const tab = enterPage(this.tab, stream.page);
-    this.record("tapedeck.session", {
-      tab: tab.id,
-      url: maskUrl(location.href),
-      referrer: maskUrl(document.referrer),
-      title: document.title,
-      previous_page: tab.previousPage,
-      release: this.options.release,
-      environment: this.options.environment,
-      browser: browserFacts(),
-      sdk: SDK,
+    const { options, config, consent, tab } = this.host;
+    const stream = new PageStream(session, decision, {
+      ...(consent && { consent }),
+      ...(options.segments && { segments: options.segments }),
     });
-    if (this.identity !== undefined) this.record("tapedeck.identify", this.identity);
+    this.stream = stream;
+    this.lastMinute = decision.buffered ? new LastMinute() : undefined;
+    if (!decision.buffered) this.host.keep(session, decision);
+    const { id, previousPage, waitMs } = enterPage(tab, stream.page, session.id);
+    this.schedule = new FlushSchedule(config.flushFirstMs, config.flushMaxMs, waitMs);
+    this.change("recording", decision.buffered ? "buffer" : "session");
+    // A session that started after the page was asked for cannot hold what was before it.
+    this.opening = { tab: id, previous_page: previousPage };
+    if (!decision.buffered) this.recordOpening(Math.max(startedMs, session.startMs));
+    // Before the first snapshot, so that events are in the order of their times.
+    this.takeEarly();
+    this.recordDom();
+    this.watchForSleep();
+  }
+
+  /** Records what every page begins with. */
+  private recordOpening(atMs: number): void {
+    if (this.opening === undefined) return;
+    const { options } = this.host;
+    this.record(
+      "tapedeck.session",
+      {
+        ...this.opening,
+        url: this.privacy.url(location.href),
+        referrer: this.privacy.url(document.referrer),
+        title: this.privacy.text(document.title),
+        release: options.release,
+        environment: options.environment,
+        browser: browserFacts(),
+        sdk: SDK,
+      },
+      atMs,
+    );
+    if (this.told.identity !== undefined)
+      this.record("tapedeck.identify", this.told.identity, atMs);
+    this.recordAttributes(atMs);
+  }
+
+  private recordAttributes(atMs: number): void {
+    const attributes = this.told.attributes as Payloads["tapedeck.identify"]["attributes"];
+    if (attributes !== undefined)
+      this.record("tapedeck.identify", { user: undefined, traits: undefined, attributes }, atMs);
+  }
+
+  private recordDom(): void {
+    const { stream } = this;
     const dom = recordDom(
-      this.guard((event: RecordedEvent) => this.push(event)),
+      this.guard((event: RecordedEvent) => this.push(this.privacy.event(event))),
       (error) => this.report({ state: this.state, reason: "failure", error }),
+      this.privacy,
     );
     // The first snapshot may itself have been what ended the recording.
-    if (this.stream !== stream) {
-      dom.stop();
-      return;
-    }
-    this.dom = dom;
-    this.watchForSleep();
+    if (this.stream === stream && stream !== undefined && this.storm === undefined) this.dom = dom;
+    else dom.stop();
   }
 
-  private decide(reply: ConfigReply): void {
-    if (this.isDecided) return;
-    this.isDecided = true;
-    this.setDecided();
-    if (reply.kind === "refused") {
-      this.halt("stopped", reply.reason);
-      return;
-    }
-    if (reply.kind === "config") {
-      this.config = reply.config;
-      this.schedule = new FlushSchedule(reply.config.flushFirstMs, reply.config.flushMaxMs);
-    }
-    if (this.stream === undefined) return;
-    if (!this.isKept(this.stream.session)) {
-      this.discard("not-sampled", "rate");
-      return;
-    }
-    this.change("recording", reply.kind === "config" ? "config" : reply.reason);
-    this.watchForSleep();
-    this.flushSoon();
-  }
-
-  private isKept(session: Session): boolean {
-    return keeps(this.config.sampling, session.id, REASON);
-  }
-
-  private record<T extends Tag>(tag: T, payload: Payloads[T]): void {
-    this.push(customEvent(tag, payload, Date.now()));
+  private record<T extends Tag>(tag: T, payload: Payloads[T], atMs = Date.now()): void {
+    if (this.stream === undefined || (this.onlyErrors && !ESSENTIAL.has(tag))) return;
+    if (!this.quota.allows(tag, contentOf(tag, payload), Date.now())) return;
+    this.push(customEvent(tag, payload, atMs));
     if (tag === "tapedeck.error") {
-      this.schedule.reset();
-      this.flushSoon();
+      this.keep({ reason: "error", buffered: false });
+      this.flushIn(this.schedule.hurryMs, true);
     }
   }
 
+  /** Takes an event that has been masked. */
   private push(event: RecordedEvent): void {
     if (this.stream === undefined) return;
     if (event.timestamp >= this.sleepAtMs) {
       this.sleep();
       return;
     }
-    this.pending.push(eventLine(maskEvent(event)));
-    if (!this.isDecided) {
-      if (this.pending.chars > QUEUE_CHARS_MAX)
-        this.decide({ kind: "unavailable", reason: "no answer yet" });
-    } else if (
-      event.type !== META &&
-      (this.pending.chars >= BATCH_CHARS_MAX || this.pending.length >= this.config.eventsMax)
-    ) {
-      this.seal();
+    const line = eventLine(event);
+    if (event.type === INCREMENTAL) {
+      const effect = EFFECTS[event.data.source];
+      if (effect !== undefined) this.clicks.effect(effect);
+      if (event.data.source === MUTATION && this.weather(line, event.timestamp)) return;
+    } else if (event.type === CUSTOM) {
+      this.isWorthSending ||= !BACKGROUND.has(event.data.tag as Tag);
     } else {
-      this.flushSoon();
+      this.isWorthSending = true;
+    }
+    this.weigh(line);
+    if (this.lastMinute !== undefined) {
+      if (this.lastMinute.push(line)) this.checkpointSoon();
+      return;
+    }
+    this.pending.push(line);
+    const isFull =
+      this.pending.chars >= BATCH_CHARS_MAX || this.pending.length >= this.host.config.eventsMax;
+    if (event.type !== META && isFull) this.seal();
+    else this.flushIn(this.schedule.waitMs);
+  }
+
+  /** Counts what came since the last checkpoint, and asks for one when that outweighs a snapshot. */
+  private weigh({ type, line }: EventLine): void {
+    if (type === FULL_SNAPSHOT) {
+      this.snapshotChars = line.length;
+      this.incrementChars = 0;
+    } else if (type === INCREMENTAL) {
+      this.incrementChars += line.length;
+      if (this.incrementChars > Math.max(this.snapshotChars, INCREMENTS_CHARS_MIN))
+        this.checkpointSoon();
     }
   }
 
+  /** Whether the DOM changes too fast to be recorded on: then it is let go for a while, or for good. */
+  private weather({ line }: EventLine, nowMs: number): boolean {
+    const restMs = this.storms.add(line.length, nowMs);
+    if (restMs === undefined) return false;
+    this.dom?.stop();
+    this.dom = undefined;
+    this.onlyErrors = restMs === Number.POSITIVE_INFINITY;
+    const timer = this.onlyErrors
+      ? undefined
+      : setTimeout(
+          this.guard(() => this.weatherOver()),
+          restMs,
+        );
+    this.storm = { fromMs: nowMs, timer };
+    if (this.onlyErrors) this.recordStorm(this.storm.fromMs);
+    return true;
+  }
+
+  private weatherOver(): void {
+    const { storm } = this;
+    if (storm === undefined) return;
+    this.storm = undefined;
+    this.recordStorm(storm.fromMs);
+    this.recordDom();
+  }
+
+  private recordStorm(fromMs: number): void {
+    const lost = { reason: "mutation_storm", events: 1, bytes: 0 } as const;
+    this.record("tapedeck.lost", { ...lost, from_ms: fromMs, to_ms: Date.now() + 1 });
+  }
+
+  /** Keeps the session whatever the rates say: what is in memory of it goes out, and so does what follows. */
+  private keep(decision: Decision): void {
+    const { stream } = this;
+    if (stream === undefined) {
+      if (this.state === "not-sampled" && decision.reason !== "error") this.wakeSoon();
+      return;
+    }
+    const { lastMinute } = this;
+    if (lastMinute === undefined) {
+      // An error changes nothing of a session that is recorded anyway.
+      if (decision.reason === "error") return;
+      stream.why = decision;
+      this.host.keep(stream.session, decision);
+      return;
+    }
+    stream.why = decision;
+    this.host.keep(stream.session, decision);
+    this.lastMinute = undefined;
+    const events = lastMinute.take();
+    this.recordOpening(events[0]?.timestamp ?? Date.now());
+    for (const event of events) this.pending.push(event);
+    this.change("recording", decision.reason);
+    this.flushIn(this.schedule.hurryMs, true);
+  }
+
   /** Sets the timer for the next upload, or sets it earlier. */
-  private flushSoon(): void {
-    const atMs = Date.now() + this.schedule.waitMs;
-    if (!this.isDecided || this.pending.length === 0 || atMs >= this.flushAtMs) return;
+  private flushIn(waitMs: number, isHurried = false): void {
+    const atMs = Date.now() + waitMs;
+    if (!this.isWorthSending || this.pending.length === 0 || atMs >= this.flushAtMs) return;
     clearTimeout(this.flushTimer);
     this.flushAtMs = atMs;
+    this.isHurried = isHurried;
     this.flushTimer = setTimeout(
       this.guard(() => this.seal()),
-      this.schedule.waitMs,
+      waitMs,
     );
   }
 
@@ -257,29 +432,63 @@ export class Recorder {
   private seal(): void {
     clearTimeout(this.flushTimer);
     this.flushAtMs = Number.POSITIVE_INFINITY;
-    if (this.stream === undefined || this.pending.length === 0) return;
-    this.delivery.add(this.stream.seal(this.pending.take(), Date.now()));
+    const { stream } = this;
+    if (stream === undefined || this.lastMinute !== undefined) return;
+    for (const left of this.quota.takeLeftOut()) {
+      const lost = { reason: "rate", bytes: 0, ...left } as const;
+      this.pending.push(eventLine(customEvent("tapedeck.lost", lost, Date.now())));
+    }
+    if (this.pending.length === 0) return;
+    this.delivery.add(stream.seal(this.pending.take(), Date.now()));
+    if (this.isHurried) this.schedule.growHurry();
+    this.isHurried = false;
+    this.isWorthSending = false;
     this.schedule.grow();
-    if (this.stream.sealed % UPLOADS_PER_CHECKPOINT === 0) this.checkpointSoon();
+    noteWait(this.host.tab, this.schedule.waitMs);
+    // A page on which nothing changes needs no second checkpoint.
+    if (stream.sealed % UPLOADS_PER_CHECKPOINT === 0 && this.incrementChars > 0)
+      this.checkpointSoon();
   }
 
   private leave(how: "hurry" | "leave"): void {
+    this.keys.settle();
+    this.clicks.settleAll();
     this.seal();
     this.delivery[how]();
   }
 
   private checkpointSoon(): void {
+    if (this.isCheckpointDue) return;
+    this.isCheckpointDue = true;
     const { stream } = this;
     whenIdle(
       this.guard(() => {
+        this.isCheckpointDue = false;
         if (stream !== undefined && stream === this.stream) this.dom?.checkpoint();
       }),
     );
   }
 
+  private navigated(from: string, to: string, kind: Payloads["tapedeck.navigation"]["kind"]): void {
+    const { options } = this.host;
+    if (isExcluded(options, new URL(to).pathname)) {
+      this.seal();
+      if (this.stream !== undefined) this.discard("paused", "excluded_page");
+    } else if (this.state === "paused" && isExcluded(options, new URL(from).pathname)) {
+      this.wakeSoon();
+    } else {
+      this.record("tapedeck.navigation", {
+        from: this.privacy.url(from),
+        to: this.privacy.url(to),
+        kind,
+      });
+      this.clicks.effect("navigation");
+    }
+  }
+
   private get sleepAtMs(): number {
     const endsMs =
-      this.current === undefined ? 0 : endMs(this.current.startMs, this.config.sessionMsMax);
+      this.current === undefined ? 0 : endMs(this.current.startMs, this.host.config.sessionMsMax);
     return Math.min(endsMs, this.activeMs + IDLE_MS);
   }
 
@@ -306,14 +515,16 @@ export class Recorder {
     const nowMs = Date.now();
     if (this.state !== "paused" && nowMs < this.sleepAtMs) {
       this.activeMs = nowMs;
+      this.isWorthSending = true;
+      this.flushIn(this.schedule.waitMs);
       if (this.current !== undefined && nowMs >= this.touchedMs + TOUCH_MS) {
         this.touchedMs = nowMs;
-        this.session.touch(this.current, nowMs);
+        this.host.touch(this.current, nowMs);
       }
       return;
     }
     this.sleep();
-    this.wakeSoon();
+    if (!isExcluded(this.host.options, location.pathname)) this.wakeSoon();
   }
 
   // Not at once, since a first snapshot inside the visitor's click or key would make the page wait.
@@ -321,7 +532,7 @@ export class Recorder {
     this.wakeTimer ??= setTimeout(
       this.guard(() => {
         this.wakeTimer = undefined;
-        this.begin();
+        if (this.stream === undefined) this.begin();
       }),
       0,
     );
@@ -332,9 +543,12 @@ export class Recorder {
     const { dom } = this;
     this.stream = undefined;
     this.dom = undefined;
+    this.lastMinute = undefined;
     this.pending.take();
     clearTimeout(this.flushTimer);
     clearTimeout(this.sleepTimer);
+    clearTimeout(this.storm?.timer);
+    this.storm = undefined;
     this.flushAtMs = Number.POSITIVE_INFINITY;
     dom?.stop();
     this.change(state, reason, error);
@@ -344,8 +558,6 @@ export class Recorder {
   private end(state: State, reason: string, error?: unknown): void {
     clearTimeout(this.wakeTimer);
     for (const undo of this.undo.splice(0)) undo();
-    this.isDecided = true;
-    this.setDecided();
     this.discard(state, reason, error);
   }
 
@@ -365,4 +577,18 @@ export class Recorder {
     this.state = state;
     this.report(error === undefined ? { state, reason } : { state, reason, error });
   }
+
+  private report(change: StateChange): void {
+    this.host.report(change);
+  }
+}
+
+/** What makes two events say the same. */
+function contentOf<T extends Tag>(tag: T, payload: Payloads[T]): string | undefined {
+  if (tag === "tapedeck.error") {
+    const { type, message } = payload as Payloads["tapedeck.error"];
+    return `${type} ${message}`;
+  }
+  if (tag === "tapedeck.console") return (payload as Payloads["tapedeck.console"]).args.join(" ");
+  return undefined;
 }

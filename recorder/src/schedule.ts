@@ -1,27 +1,40 @@
-/** How long to gather events before the next upload: short at first and after an error, then longer and longer. */
+/**
+ * When to upload: soon at first, then later and later, so that ten minutes take no more than 13 uploads; and sooner after an error,
+ * but not after each of many.
+ */
 export class FlushSchedule {
-  private static readonly GROWTH = 1.5;
-  private current: number;
+  private static readonly GROWTH = 3;
+  private static readonly HURRY_GROWTH = 2;
+  private wait: number;
+  private hurry: number;
 
+  /** `waitMs` is where an earlier page left off. */
   constructor(
-    private readonly firstMs: number,
+    firstMs: number,
     private readonly maxMs: number,
+    waitMs = firstMs,
   ) {
-    this.current = Math.min(firstMs, maxMs);
+    this.hurry = Math.min(firstMs, maxMs);
+    this.wait = Math.min(Math.max(waitMs, firstMs), maxMs);
   }
 
   /** The wait for the batch that begins now, in milliseconds. */
   get waitMs(): number {
-    return this.current;
+    return this.wait;
+  }
+
+  /** The wait for a batch that people will want to see soon. */
+  get hurryMs(): number {
+    return Math.min(this.hurry, this.wait);
   }
 
   /** An upload was made: the next one waits longer. */
   grow(): void {
-    this.current = Math.min(this.current * FlushSchedule.GROWTH, this.maxMs);
+    this.wait = Math.min(this.wait * FlushSchedule.GROWTH, this.maxMs);
   }
 
-  /** Something happened that people will want to see soon. */
-  reset(): void {
-    this.current = Math.min(this.firstMs, this.maxMs);
+  /** It was one in a hurry: the next hurry waits longer too. */
+  growHurry(): void {
+    this.hurry = Math.min(this.hurry * FlushSchedule.HURRY_GROWTH, this.maxMs);
   }
 }

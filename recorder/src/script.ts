@@ -1,19 +1,66 @@
 /**
  * The script-tag build: `<script src="…/tapedeck.js" data-key="pk_…" data-edge="https://…"></script>` starts recording, and the
- * rest of the interface is the global `Tapedeck`.
+ * interface is the global `Tapedeck`. This part decides whether to record, and only then loads `tapedeck-recorder.js`, which lies
+ * beside it.
  */
-import { init, start } from "./index.js";
+import {
+  captureError,
+  flush,
+  getReplayUrl,
+  getSessionId,
+  identify,
+  init,
+  keep,
+  loadWith,
+  markSupport,
+  on,
+  setAttributes,
+  setConsent,
+  start,
+  stop,
+  track,
+} from "./front.js";
+import type { RecorderProper } from "./host.js";
+import type { Options } from "./options.js";
 
-export * from "./index.js";
+const tapedeck = {
+  captureError,
+  flush,
+  getReplayUrl,
+  getSessionId,
+  identify,
+  init,
+  keep,
+  markSupport,
+  on,
+  setAttributes,
+  setConsent,
+  start,
+  stop,
+  track,
+};
 
-const { key, edge, release, environment } = document.currentScript?.dataset ?? {};
+const script = document.currentScript as HTMLScriptElement | null;
+const proper = new URL("tapedeck-recorder.js", script?.src || location.href).href;
+
+// By `import`, since that inherits this script's nonce and is no sink of Trusted Types.
+loadWith(async () => ((await import(proper)) as { Recorder: RecorderProper }).Recorder);
+
+const data = script?.dataset;
 // Without a key the page calls `init` and `start` itself.
-if (key !== undefined) {
-  init({
-    key,
-    edge: edge ?? "",
-    ...(release !== undefined && { release }),
-    ...(environment !== undefined && { environment }),
-  });
+if (data?.key !== undefined) {
+  const options: Record<string, unknown> = { ...data };
+  for (const name of ["queryAllow", "excludedPages", "segments", "traceOrigins"])
+    if (name in data) options[name] = data[name]?.split(",").map((part) => part.trim());
+  for (const name of ["maskText", "errorBuffer"])
+    if (name in data) options[name] = data[name] !== "false";
+  init(options as unknown as Options);
   start();
 }
+
+// What the page called before this script was there, where it was told to by the snippet of the README.
+const page = globalThis as { Tapedeck?: unknown };
+const { q: queued } = (page.Tapedeck ?? {}) as { q?: [string, ...unknown[]][] };
+page.Tapedeck = tapedeck;
+const calls = tapedeck as unknown as Record<string, (...given: unknown[]) => unknown>;
+for (const [name, ...given] of queued ?? []) calls[name]?.(...given);

@@ -2,6 +2,7 @@
  * One visitor's recording over page loads and tabs: joined while it is alive, begun anew after 15 minutes without interaction
  * or at its full length.
  */
+import type { Decision } from "./host.js";
 import {
   newUploadKey,
   parseUploadKey,
@@ -10,6 +11,7 @@ import {
   startMsOf,
   type UploadKey,
 } from "./ids.js";
+import type { Reason } from "./sampling.js";
 import type { SafeStorage } from "./storage.js";
 
 /** A session ends after this time without interaction in any tab. */
@@ -28,24 +30,36 @@ export interface Session {
   readonly upload: UploadKey;
   readonly id: SessionId;
   readonly startMs: number;
+  /** Why it is kept where its rates alone would not say so. */
+  readonly kept?: Kept;
 }
+
+export type Kept = Pick<Decision, "reason" | "support">;
 
 /** A session and when any tab was last used in it. */
 export interface SessionRecord {
   readonly upload: UploadKey;
   readonly activeMs: number;
+  readonly kept?: Kept | undefined;
 }
+
+const KEPT: readonly Reason[] = ["error", "support", "manual"];
 
 /** The stored text as a record, or undefined where it is none. */
 export function parseRecord(text: string | undefined): SessionRecord | undefined {
   try {
     const value: unknown = JSON.parse(text ?? "null");
     if (typeof value !== "object" || value === null) return undefined;
-    const { upload, active_ms: activeMs } = value as Record<string, unknown>;
+    const { upload, active_ms: activeMs, reason, support } = value as Record<string, unknown>;
     const key = parseUploadKey(upload);
     if (key === undefined || typeof activeMs !== "number" || !Number.isFinite(activeMs))
       return undefined;
-    return { upload: key, activeMs };
+    const why = KEPT.find((known) => known === reason);
+    return {
+      upload: key,
+      activeMs,
+      kept: why && { reason: why, ...(typeof support === "string" && { support }) },
+    };
   } catch {
     return undefined;
   }
@@ -72,30 +86,44 @@ export class SharedSession {
 
   /** The session that is alive at `nowMs`, or a new one. Either is marked as used now. */
   open(nowMs: number, sessionMsMax: number): Session {
-    const record = parseRecord(this.storage.get(STORAGE_KEY));
-    const upload =
-      record !== undefined && isAlive(record, nowMs, sessionMsMax)
-        ? record.upload
-        : newUploadKey(nowMs);
-    this.write({ upload, activeMs: nowMs });
+    const stored = this.read();
+    const record: SessionRecord =
+      stored !== undefined && isAlive(stored, nowMs, sessionMsMax)
+        ? { ...stored, activeMs: nowMs }
+        : { upload: newUploadKey(nowMs), activeMs: nowMs };
+    this.write(record);
+    const { upload, kept } = record;
     const id = sessionOf(upload);
-    return { upload, id, startMs: startMsOf(id) };
+    return { upload, id, startMs: startMsOf(id), ...(kept && { kept }) };
   }
 
   /** Notes that the visitor used this session now, unless another tab has gone on to the next one. */
   touch(session: Session, nowMs: number): void {
-    if (parseRecord(this.storage.get(STORAGE_KEY))?.upload === session.upload) {
-      this.write({ upload: session.upload, activeMs: nowMs });
-    }
+    const record = this.read();
+    if (record?.upload === session.upload) this.write({ ...record, activeMs: nowMs });
+  }
+
+  /** Notes why the session is kept, for the pages and tabs that come. */
+  keep(session: Session, kept: Kept): void {
+    const record = this.read();
+    if (record?.upload === session.upload) this.write({ ...record, kept });
   }
 
   /** Ends the session for all tabs: whoever opens next gets a new one. */
   close(session: Session): void {
-    if (parseRecord(this.storage.get(STORAGE_KEY))?.upload === session.upload)
-      this.storage.remove(STORAGE_KEY);
+    if (this.read()?.upload === session.upload) this.forget();
   }
 
-  private write({ upload, activeMs }: SessionRecord): void {
-    this.storage.set(STORAGE_KEY, JSON.stringify({ upload, active_ms: activeMs }));
+  /** Removes what is stored. */
+  forget(): void {
+    this.storage.remove(STORAGE_KEY);
+  }
+
+  private read(): SessionRecord | undefined {
+    return parseRecord(this.storage.get(STORAGE_KEY));
+  }
+
+  private write({ upload, activeMs, kept }: SessionRecord): void {
+    this.storage.set(STORAGE_KEY, JSON.stringify({ upload, active_ms: activeMs, ...kept }));
   }
 }

@@ -20,7 +20,7 @@ function parse(body: Uint8Array) {
 }
 
 test("the body is a header line and one gzip member of lines", async () => {
-  const stream = new PageStream(session, "all");
+  const stream = new PageStream(session, { reason: "all" });
   const body = await stream
     .seal([event("a"), event("zwei\nZeilen \ud800")], START_MS + 4_321)
     .encode();
@@ -43,7 +43,7 @@ test("the body is a header line and one gzip member of lines", async () => {
 });
 
 test("a stream counts its batches", () => {
-  const stream = new PageStream(session, "all");
+  const stream = new PageStream(session, { reason: "all" });
   const seqs = [1, 2, 3].map(
     () => parse(stream.seal([event("a")], START_MS).encodeNow()).header.seq,
   );
@@ -55,7 +55,7 @@ test("the version is the package's", () => {
 });
 
 test("whichever way it is compressed first stays", async () => {
-  const batch = new PageStream(session, "all").seal([event("a")], START_MS);
+  const batch = new PageStream(session, { reason: "all" }).seal([event("a")], START_MS);
   const slow = batch.encode();
   const fast = batch.encodeNow();
   expect(await slow).toBe(fast);

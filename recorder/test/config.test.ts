@@ -12,7 +12,13 @@ test("what the edge says holds, the rest has its default", () => {
   };
   expect(parseConfig(body)).toEqual({
     kind: "config",
-    config: { ...DEFAULT_CONFIG, sampling, sessionMsMax: 60_000, flushFirstMs: 100 },
+    config: {
+      ...DEFAULT_CONFIG,
+      project: "demo",
+      sampling,
+      sessionMsMax: 60_000,
+      flushFirstMs: 100,
+    },
   });
 });
 

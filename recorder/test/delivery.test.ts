@@ -74,7 +74,7 @@ async function turns(): Promise<void> {
 
 function newStream(): PageStream {
   const upload = newUploadKey(START_MS);
-  return new PageStream({ upload, id: sessionOf(upload), startMs: START_MS }, "all");
+  return new PageStream({ upload, id: sessionOf(upload), startMs: START_MS }, { reason: "all" });
 }
 
 const event = (name: string, type = INCREMENTAL): EventLine => ({

@@ -1,8 +1,9 @@
 /**
- * The page's DOM, by rrweb. Fields are masked as they are read; so is text that is edited in place, and whatever carries `autocomplete`.
+ * The page's DOM, by rrweb. What it may read of text and fields is asked of {@link Privacy} as it reads.
  */
 import { record } from "@rrweb/record";
 import { DOM_CONTENT_LOADED, FULL_SNAPSHOT, LOAD, type RecordedEvent } from "../events.js";
+import { BLOCK, IGNORE, type Mirror, type Privacy } from "../privacy.js";
 
 export interface DomCapture {
   /** Records a checkpoint, a meta event and a full snapshot, if the page is far enough to have had its first. */
@@ -10,14 +11,17 @@ export interface DomCapture {
   stop(): void;
 }
 
+/** From rrweb's ids to the page's nodes. */
+export const mirror: Mirror = record.mirror;
+
 // `input` covers every type of input there is or will be, also those that `maskAllInputs` leaves out (hidden, file).
-const MASKED_INPUTS = { input: true, textarea: true, select: true };
-const MASKED_TEXT = '[contenteditable]:not([contenteditable="false"]), [autocomplete]';
+const ASKED_INPUTS = { input: true, textarea: true, select: true };
 
 /** Starts with a checkpoint, at once or when the document is parsed. `failed` hears of defects inside rrweb's observers. */
 export function recordDom(
   emit: (event: RecordedEvent) => void,
   failed: (error: unknown) => void,
+  privacy: Privacy,
 ): DomCapture {
   let begun = false;
   const stop = record<RecordedEvent>({
@@ -28,8 +32,12 @@ export function recordDom(
       emit(event);
     },
     recordAfter: "DOMContentLoaded",
-    maskInputOptions: MASKED_INPUTS,
-    maskTextSelector: MASKED_TEXT,
+    blockSelector: BLOCK,
+    ignoreSelector: IGNORE,
+    maskInputOptions: ASKED_INPUTS,
+    maskInputFn: (value, field) => privacy.field(value, field),
+    maskTextSelector: "*",
+    maskTextFn: (text, element) => privacy.textIn(element, text),
     slimDOMOptions: "all",
     errorHandler(error) {
       // rrweb also calls the page's own functions inside this guard (`insertRule` and its like), whose exceptions the page must see.

@@ -1,51 +1,45 @@
 /**
  * Changes of the page's URL without a page load.
  */
-import type { Emit, Payloads } from "../events.js";
+import type { Payloads } from "../events.js";
 import type { Guard } from "../guard.js";
-import { maskUrl } from "../mask.js";
+import { wrap } from "../wrap.js";
 
 type Kind = Payloads["tapedeck.navigation"]["kind"];
 
-/** Watches until the function it returns is called. */
-export function watchNavigation(emit: Emit, guard: Guard): () => void {
-  let watching = true;
+/** Calls `changed` with the URLs before and after, until the function it returns is called. */
+export function watchNavigation(
+  changed: (from: string, to: string, kind: Kind) => void,
+  guard: Guard,
+): () => void {
   let last = location.href;
-  const changed = guard((kind: Kind) => {
+  const look = guard((kind: Kind) => {
     const now = location.href;
-    if (!watching || now === last) return;
+    if (now === last) return;
     const from = last;
     last = now;
-    emit("tapedeck.navigation", { from: maskUrl(from), to: maskUrl(now), kind });
+    changed(from, now, kind);
   });
   const onPop = (): void =>
-    changed(withoutFragment(location.href) === withoutFragment(last) ? "hash" : "pop");
-  const onHash = (): void => changed("hash");
-  window.addEventListener("popstate", onPop);
-  window.addEventListener("hashchange", onHash);
-  const unwrap = [
-    wrap("pushState", () => changed("push")),
-    wrap("replaceState", () => changed("replace")),
+    look(withoutFragment(location.href) === withoutFragment(last) ? "hash" : "pop");
+  const onHash = (): void => look("hash");
+  addEventListener("popstate", onPop);
+  addEventListener("hashchange", onHash);
+  const around =
+    (kind: Kind) =>
+    (original: History["pushState"]): History["pushState"] =>
+      function (this: History, ...args) {
+        original.apply(this, args);
+        look(kind);
+      };
+  const undo = [
+    wrap(history, "pushState", around("push")),
+    wrap(history, "replaceState", around("replace")),
   ];
   return () => {
-    watching = false;
-    window.removeEventListener("popstate", onPop);
-    window.removeEventListener("hashchange", onHash);
-    for (const undo of unwrap) undo();
-  };
-}
-
-function wrap(name: "pushState" | "replaceState", after: () => void): () => void {
-  const original = history[name];
-  const wrapped = function (this: History, ...args: Parameters<History["pushState"]>): void {
-    original.apply(this, args);
-    after();
-  };
-  // A page may have frozen `history`: then these changes are seen only when the visitor goes back.
-  if (!Reflect.set(history, name, wrapped)) return () => {};
-  return () => {
-    // Whoever wrapped it after us still calls us, and must not be cut off.
-    if (history[name] === wrapped) history[name] = original;
+    removeEventListener("popstate", onPop);
+    removeEventListener("hashchange", onHash);
+    for (const one of undo) one();
   };
 }
 

@@ -63,6 +63,15 @@ const state = (page: Page) =>
     })();
     return change?.state;
   });
+const recording = (page: Page) =>
+  page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        Tapedeck.on("state", ({ state }) => {
+          if (state === "recording") resolve();
+        });
+      }),
+  );
 const tags = () => edge.stored.map(({ type, data }) => (type === 5 ? data.tag : type));
 
 test("a page load begins with tapedeck.session, then the first checkpoint", async () => {
@@ -85,6 +94,9 @@ test("a page load begins with tapedeck.session, then the first checkpoint", asyn
         viewport: [1280, 720],
         screen: [1280, 720],
         pixel_ratio: 1,
+        cores: expect.any(Number),
+        memory_gb: expect.any(Number),
+        connection: expect.any(Object),
       },
       sdk: header.sdk,
     },
@@ -270,6 +282,7 @@ test("an event that is too large by itself is noted as lost", async () => {
 
 test("errors, navigation, the visitor and the page's own events", async () => {
   const page = await open();
+  await recording(page);
   await page.evaluate(() => {
     Tapedeck.identify("u-1", { plan: "pro" });
     Tapedeck.track("bought", { items: 2 });
@@ -313,7 +326,7 @@ test("every sixth upload has a checkpoint", async () => {
   edge.config = () => projectConfig({ flushMs: 60_000 });
   const page = await open();
   for (let i = 0; i < 13; i++) {
-    await page.evaluate(() => Tapedeck.track("tick"));
+    await page.evaluate(() => document.body.append("tick "));
     await flush(page);
     // The checkpoint is taken in idle time.
     await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
@@ -453,8 +466,9 @@ test("stop ends it, and what was recorded is sent; start begins a page anew", as
   });
   await edge.until("what was before", () => edge.payloads("tapedeck.custom").length === 1);
   expect(await state(page)).toBe("stopped");
+  await page.evaluate(() => Tapedeck.start());
+  await recording(page);
   await page.evaluate(() => {
-    Tapedeck.start();
     history.pushState(null, "", "/once");
     Tapedeck.track("after");
   });

@@ -1,7 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { buildScript } from "../../build.js";
 import { KEY } from "./edge.js";
 
 /** Pages by path, as HTML of their body, on an origin of their own; each embeds the script-tag build. */
@@ -12,13 +11,13 @@ export class Site {
   ) {}
 
   static async start(edge: string): Promise<Site> {
-    const script = await buildScript();
+    const scripts = await buildScript();
     const pages = new Map<string, string>();
     const server = createServer((request, response) => {
       const path = new URL(request.url ?? "/", "http://site").pathname;
       const page = pages.get(path);
       const found =
-        path === "/tapedeck.js" ? script : page === undefined ? undefined : html(page, edge);
+        scripts.get(path.slice(1)) ?? (page === undefined ? undefined : html(page, edge));
       response.writeHead(found === undefined ? 404 : 200, {
         "Content-Type": path.endsWith(".js") ? "text/javascript" : "text/html; charset=utf-8",
         // As some sites ask: then a request without a policy of its own would tell the whole URL.
@@ -43,20 +42,6 @@ export class Site {
 
 function html(body: string, edge: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title>
-<script src="/tapedeck.js" data-key="${KEY}" data-edge="${edge}" data-release="r1" data-environment="test"></script>
+<script src="/tapedeck.js" data-key="${KEY}" data-edge="${edge}" data-release="r1" data-environment="test" data-mask-text="false"></script>
 </head><body>${body}</body></html>`;
-}
-
-/** The same command as `npm run build:script`, kept in memory. */
-async function buildScript(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("../../src/script.ts", import.meta.url))],
-    bundle: true,
-    minify: true,
-    format: "iife",
-    globalName: "Tapedeck",
-    target: "es2020",
-    write: false,
-  });
-  return outputFiles[0]?.text ?? "";
 }
