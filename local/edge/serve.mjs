@@ -21,10 +21,12 @@ if (main === undefined) {
   throw new Error("edge-worker/wrangler.toml has no main");
 }
 
+const bindings = /** @type {Record<string, import("miniflare").Json>} */ (workerOptions.bindings);
+
 // wrangler reads wrangler.toml into the options of Miniflare 4, and Miniflare 5 takes them converted.
 const options = convertV4MiniflareOptions({
   ...workerOptions,
-  bindings: { ...workerOptions.bindings, ...JSON.parse(await readFile(VARS, "utf8")) },
+  bindings: { ...bindings, ...JSON.parse(await readFile(VARS, "utf8")) },
   modulesRoot: dirname(main),
   modules: [
     { type: "ESModule", path: main },
