@@ -402,3 +402,52 @@ fn url_style(endpoint: &Url, bucket: &str, addressing: Addressing) -> UrlStyle {
 fn timestamp(now_ms: i64) -> Timestamp {
     Timestamp::from_millisecond(now_ms).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(endpoint: &str, bucket: &str, addressing: Addressing, object_url: &str) {
+        let endpoint: Url = endpoint.parse().expect("a URL");
+        let style = url_style(&endpoint, bucket, addressing);
+        let bucket = Bucket::new(endpoint, style, bucket.to_owned(), "r").expect("a bucket");
+        assert_eq!(bucket.object_url("k").as_str(), object_url);
+    }
+
+    #[test]
+    fn a_bucket_is_in_the_host_where_it_can_be() {
+        use Addressing::{Automatic, Path};
+        let aws = "https://s3.eu-central-1.amazonaws.com";
+        check(aws, "tapes", Automatic, "https://tapes.s3.eu-central-1.amazonaws.com/k");
+        check(aws, "tapes", Path, "https://s3.eu-central-1.amazonaws.com/tapes/k");
+        check(aws, "ta.pes", Automatic, "https://s3.eu-central-1.amazonaws.com/ta.pes/k");
+        check("http://127.0.0.1:9000", "tapes", Automatic, "http://127.0.0.1:9000/tapes/k");
+        check("http://[::1]:9000", "tapes", Automatic, "http://[::1]:9000/tapes/k");
+        check("http://localhost:9000", "tapes", Automatic, "http://localhost:9000/tapes/k");
+    }
+
+    fn answer(status: u16, body: &str) -> HttpAnswer {
+        HttpAnswer { status, headers: BTreeMap::new(), body: body.into() }
+    }
+
+    #[test]
+    fn s3s_word_is_read_out_of_its_errors() {
+        let code = |body: &str| answer(404, body).error_code();
+        let xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code><Message>m</Message><Key>k</Key></Error>";
+        assert_eq!(code(xml).as_deref(), Some("NoSuchKey"));
+        assert_eq!(code(""), None);
+        assert_eq!(code("<html>not found</html>"), None);
+        assert_eq!(answer(503, "").describe(), "status 503: no S3 error");
+    }
+
+    #[test]
+    fn what_asks_to_come_again() {
+        for status in [408, 409, 425, 429, 500, 503, 599] {
+            assert!(asks_to_come_again(status), "{status}");
+        }
+        for status in [200, 304, 307, 400, 403, 404, 412] {
+            assert!(!asks_to_come_again(status), "{status}");
+        }
+    }
+}
