@@ -30,7 +30,11 @@ const INTERNAL =
   "onSerialize onIframeLoad onStylesheetLoad userTriggeredOnInput collectFonts ignoreCSSAttributes recordDOM recordCrossOriginIframes " +
   "newlyAddedElement preserveWhiteSpace iframeLoadTimeout stylesheetLoadTimeout nodeMetaMap idNodeMap headMetaDescKeywords headMetaSocial " +
   "headMetaRobots headMetaHttpEquiv headMetaAuthorship headMetaVerification headTitleMutations headFavicon headWhitespace wrappedEmit " +
-  "cssCaptured needsMask maskInputOptions maskInputFn maskTextFn maskTextClass maskTextSelector blockClass blockSelector ignoreClass ignoreSelector";
+  "cssCaptured needsMask maskInputOptions maskInputFn maskTextFn maskTextClass maskTextSelector blockClass blockSelector ignoreClass ignoreSelector " +
+  "crossOriginIframeMap crossOriginIframeRootIdMap loadListener styleMirror generateIdFn restoreHandlers patchAttachShadow trackedLinkElements " +
+  "styleIDMap idStyleMap styleDiff _unchangedStyles genTextAreaValueMutation genAdds processMutation processMutations observeAttachShadow " +
+  "attachIframe attachLinkElement trackLinkElement trackStylesheetInLinkElement adoptStyleSheets addShadowRoot addIframe addLoadListener " +
+  "removeNodeFromMap getMeta hasNode getNode inOtherBuffer isFrozen unfreeze takeFullSnapshot addCustomEvent freezePage replaceIds";
 
 /** The script tag's files by name: the part that loads first, and the recorder proper. */
 export async function buildScript(): Promise<Map<string, string>> {

@@ -1,31 +1,24 @@
 /**
  * What of its project's configuration a recorder sees: `GET /v1/config` (`spec/config.md`).
  */
-import { type Fetch, request } from "./http.js";
+import type { Fetch } from "./http.js";
 import type { Rates } from "./sampling.js";
 
 export interface RecorderConfig {
   /** The project's id, where the configuration could be had. */
-  readonly project: string | undefined;
+  readonly project?: string;
   readonly sampling: readonly Rates[];
-  /** A session's full length. */
-  readonly sessionMsMax: number;
-  readonly eventsMax: number;
-  readonly flushFirstMs: number;
-  readonly flushMaxMs: number;
+  /** As the edge gave them; {@link numberIn} reads them. */
+  readonly limits?: Numbers;
+  readonly recorder?: Numbers;
 }
 
-/** What holds until the project's configuration is there, and where it cannot be had: record, and let the edge decide. */
-export const DEFAULT_CONFIG: RecorderConfig = {
-  project: undefined,
-  sampling: [{ from_ms: 0, all: 1 }],
-  sessionMsMax: 3_600_000,
-  eventsMax: 10_000,
-  flushFirstMs: 5_000,
-  flushMaxMs: 60_000,
-};
+/** Numbers by name, if the edge keeps its word. */
+export type Numbers = Readonly<Record<string, unknown>>;
 
-// Events wait in memory until then.
+/** What holds until the project's configuration is there, and where it cannot be had: record, and let the edge decide. */
+export const DEFAULT_CONFIG: RecorderConfig = { sampling: [{ from_ms: 0, all: 1 }] };
+
 const TIMEOUT_MS = 10_000;
 
 export type ConfigReply =
@@ -36,57 +29,40 @@ export type ConfigReply =
 
 /** The project's configuration as the edge gives it; never rejects. */
 export async function fetchConfig(fetch: Fetch, edge: string, key: string): Promise<ConfigReply> {
-  const answer = await request(
-    fetch,
-    `${edge}/v1/config?key=${encodeURIComponent(key)}`,
-    {},
-    TIMEOUT_MS,
-  );
-  if (answer === undefined) return { kind: "unavailable", reason: "no answer" };
-  const body = answer.body as { error?: unknown } | undefined;
-  if (answer.status === 401 || answer.status === 403) {
-    return {
-      kind: "refused",
-      reason: typeof body?.error === "string" ? body.error : `status ${answer.status}`,
-    };
+  try {
+    const response = await fetch(`${edge}/v1/config?key=${key}`, {
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const { status } = response;
+    const body: unknown = await response.json();
+    if (status === 401 || status === 403)
+      return { kind: "refused", reason: String((body as { error?: unknown } | null)?.error) };
+    return status === 200 ? parseConfig(body) : { kind: "unavailable", reason: `status ${status}` };
+  } catch {
+    // Blocked, cut off, or answered by something that is no edge.
+    return { kind: "unavailable", reason: "no answer" };
   }
-  if (answer.status !== 200) return { kind: "unavailable", reason: `status ${answer.status}` };
-  return parseConfig(answer.body);
 }
 
-/** The configuration in a reply's body; a field that is absent or not of its kind has its default. */
+/** The configuration in a reply's body. */
 export function parseConfig(body: unknown): ConfigReply {
-  const config = fields(body);
-  if (config.version !== 1)
-    return {
-      kind: "unavailable",
-      reason: `config has version ${String(config.version)}, expected 1`,
-    };
-  const limits = fields(config.limits);
-  const recorder = fields(config.recorder);
-  const sampling = Array.isArray(config.sampling) ? config.sampling.filter(isRates) : [];
-  return {
-    kind: "config",
-    config: {
-      project: typeof config.project === "string" ? config.project : undefined,
-      sampling: sampling.length > 0 ? sampling : DEFAULT_CONFIG.sampling,
-      sessionMsMax: positive(limits.session_ms_max, DEFAULT_CONFIG.sessionMsMax),
-      eventsMax: positive(limits.events_max, DEFAULT_CONFIG.eventsMax),
-      flushFirstMs: positive(recorder.flush_first_ms, DEFAULT_CONFIG.flushFirstMs),
-      flushMaxMs: positive(recorder.flush_max_ms, DEFAULT_CONFIG.flushMaxMs),
-    },
-  };
+  const config = body as (RecorderConfig & { version: unknown }) | null;
+  if (config?.version !== 1) return { kind: "unavailable", reason: "config version" };
+  const { sampling } = config;
+  const isUsable =
+    Array.isArray(sampling) && sampling.every((rates) => rates?.from_ms >= 0 && rates.all >= 0);
+  return { kind: "config", config: isUsable ? config : { ...config, ...DEFAULT_CONFIG } };
 }
 
-function fields(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+/** The number of that name, or the other where there is none that is more than 0. */
+export function numberIn(numbers: Numbers | undefined, name: string, otherwise: number): number {
+  const value = numbers?.[name];
+  return typeof value === "number" && value > 0 ? value : otherwise;
 }
 
-function positive(value: unknown, otherwise: number): number {
-  return typeof value === "number" && Number.isFinite(value) && value > 0 ? value : otherwise;
-}
-
-function isRates(value: unknown): value is Rates {
-  const rates = fields(value);
-  return typeof rates.from_ms === "number" && typeof rates.all === "number";
+/** A session's full length. */
+export function sessionMsMax({ limits }: RecorderConfig): number {
+  return numberIn(limits, "session_ms_max", 3_600_000);
 }

@@ -87,35 +87,35 @@ export async function flush(): Promise<void> {
 
 /** Says who the visitor is, at any moment. Holds for this page load, also in a session that begins later in it. */
 export function identify(user: string, traits: Properties = {}): void {
-  attempt(() => tell({ do: "identify", user: String(user), traits: copy(traits) }));
+  take(() => tell({ do: "identify", user: String(user), traits: copy(traits) }));
 }
 
 /** Says more about the visitor or the page, at any moment; what was said before under other names stays. */
 export function setAttributes(attributes: Properties): void {
-  attempt(() => {
+  take(() => {
     const before = told.get("attributes") as { attributes: Properties } | undefined;
-    tell({ do: "attributes", attributes: { ...before?.attributes, ...copy(attributes) } });
+    return tell({ do: "attributes", attributes: { ...before?.attributes, ...copy(attributes) } });
   });
 }
 
 /** Records an event of the page's own. */
 export function track(name: string, properties: Properties = {}): void {
-  attempt(() => visit?.take({ do: "track", name: String(name), properties: copy(properties) }));
+  take(() => ({ do: "track", name, properties: copy(properties) }));
 }
 
 /** Records an error that the page caught. */
 export function captureError(error: unknown): void {
-  attempt(() => visit?.take({ do: "error", error }));
+  take(() => ({ do: "error", error }));
 }
 
 /** Keeps this session for people who help the visitor, whatever the rates say, with what is still in memory of it. */
 export function markSupport(ticket: string): void {
-  attempt(() => visit?.take({ do: "keep", reason: "support", support: String(ticket) }));
+  take(() => ({ do: "keep", reason: "support", support: ticket }));
 }
 
 /** Keeps this session because the page says so, whatever the rates say, with what is still in memory of it. */
 export function keep(): void {
-  attempt(() => visit?.take({ do: "keep", reason: "manual" }));
+  take(() => ({ do: "keep", reason: "manual" }));
 }
 
 /**
@@ -129,9 +129,7 @@ export function setConsent(given: boolean): void {
       shared.remove(OPT_OUT_KEY);
       if (isWanted) start();
     } else {
-      const wasWanted = isWanted;
       visit?.forget("opt_out");
-      isWanted = wasWanted;
       tab.remove("tapedeck.tab");
       shared.set(OPT_OUT_KEY, "1");
     }
@@ -181,9 +179,16 @@ function forbidden(options: Options): string | undefined {
   return isExcluded(options, location.pathname) ? "excluded_page" : undefined;
 }
 
-function tell(call: Call): void {
+function take(make: () => Call): void {
+  attempt(() => {
+    const call = make();
+    visit?.take(call);
+  });
+}
+
+function tell(call: Call): Call {
   told.set(call.do, call);
-  visit?.take(call);
+  return call;
 }
 
 // The page may go on to change what it handed in. What is no JSON throws, which the listeners hear of.

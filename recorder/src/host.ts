@@ -6,7 +6,7 @@ import type { RecorderConfig } from "./config.js";
 import type { Fetch } from "./http.js";
 import type { Options } from "./options.js";
 import type { Reason } from "./sampling.js";
-import type { Session } from "./session.js";
+import type { Session, SharedSession } from "./session.js";
 import type { StateChange } from "./state.js";
 import type { SafeStorage } from "./storage.js";
 
@@ -50,18 +50,13 @@ export interface Host {
   /** `localStorage` and `sessionStorage`. */
   readonly shared: SafeStorage;
   readonly tab: SafeStorage;
+  readonly sessions: SharedSession;
   /** When the page asked for its recording. */
   readonly startedMs: number;
   /** Whether the visitor agreed; undefined where nobody asked. */
   readonly consent: boolean | undefined;
   /** The session that is alive at `nowMs`, or a new one. */
   enter(nowMs: number): Entered;
-  /** Notes that the visitor used this session now. */
-  touch(session: Session, nowMs: number): void;
-  /** Ends the session for all tabs. */
-  close(session: Session): void;
-  /** The session is recorded for this reason from now on, also on the pages that come. */
-  keep(session: Session, decision: Decision): void;
   /** Must not throw. */
   report(change: StateChange): void;
 }

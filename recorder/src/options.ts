@@ -14,7 +14,7 @@ export interface Options {
   readonly maskText?: boolean;
   /** Query parameters whose values are recorded in URLs. */
   readonly queryAllow?: readonly string[];
-  /** Paths that are never observed, such as `/account/*`; `*` stands for any characters. */
+  /** Paths that are never observed, such as `/account` or `/account/*`: `*` at the end stands for whatever follows. */
   readonly excludedPages?: readonly string[];
   /** `required`: nothing is recorded or stored until `setConsent(true)`. */
   readonly consent?: "required";
@@ -28,29 +28,16 @@ export interface Options {
 
 /** The options with the edge's URL in its plain form. Throws a `TypeError` that says what is wrong with them. */
 export function checkOptions(options: Options): Options {
-  if (!/^pk_[0-9A-Za-z]{22}$/.test(options.key)) {
-    throw new TypeError(
-      `key is ${JSON.stringify(options.key)}, expected pk_ and 22 letters or digits`,
-    );
-  }
-  if (!isHttp(options.edge)) {
-    throw new TypeError(`edge is ${JSON.stringify(options.edge)}, expected an http or https URL`);
-  }
-  return { ...options, edge: options.edge.replace(/\/+$/, "") };
-}
-
-function isHttp(url: string): boolean {
-  try {
-    return /^https?:$/.test(new URL(url).protocol);
-  } catch {
-    return false;
-  }
+  const { key, edge } = options;
+  if (!/^pk_[0-9A-Za-z]{22}$/.test(key)) throw new TypeError(`key is ${key}, expected pk_…`);
+  if (!/^https?:\/\/[^/?#]+\/*$/.test(edge))
+    throw new TypeError(`edge is ${edge}, expected an origin`);
+  return { ...options, edge: edge.replace(/\/+$/, "") };
 }
 
 /** Whether the path is one that the page excluded. */
-export function isExcluded(options: Options, path: string): boolean {
-  return (options.excludedPages ?? []).some((pattern) => {
-    const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-    return new RegExp(`^${parts.join(".*")}$`, "s").test(path);
-  });
+export function isExcluded({ excludedPages = [] }: Options, path: string): boolean {
+  return excludedPages.some((page) =>
+    page.endsWith("*") ? path.startsWith(page.slice(0, -1)) : path === page,
+  );
 }

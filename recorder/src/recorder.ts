@@ -15,6 +15,7 @@ import { watchNavigation } from "./capture/navigation.js";
 import { watchRequests } from "./capture/requests.js";
 import { watchVisibility } from "./capture/visibility.js";
 import { watchVitals } from "./capture/vitals.js";
+import { numberIn, sessionMsMax } from "./config.js";
 import { Delivery } from "./delivery.js";
 import {
   CUSTOM,
@@ -49,6 +50,11 @@ const UPLOADS_PER_CHECKPOINT = 6;
 const INCREMENTS_CHARS_MIN = 200_000;
 /** About what still fits into one `keepalive` request when it is compressed, a tenth of it as a rule. */
 const BATCH_CHARS_MAX = 480_000;
+/** Half of what an edge takes by default; a project that takes less answers 413, and the batch is halved. */
+const EVENTS_MAX = 5_000;
+/** Unless the project says otherwise. */
+const FLUSH_FIRST_MS = 5_000;
+const FLUSH_MAX_MS = 60_000;
 /** The visitor's activity is noted in storage this often at most. */
 const TOUCH_MS = 10_000;
 /** What says nothing that is worth an upload by itself. */
@@ -116,7 +122,7 @@ export class Recorder implements Recording {
 
   /** Does nothing yet. */
   constructor(private readonly host: Host) {
-    const { options, config, fetch } = host;
+    const { options, fetch } = host;
     this.privacy = new Privacy(options, mirror);
     this.errors = new ErrorCapture(
       (payload, atMs) => this.record("tapedeck.error", payload, atMs),
@@ -124,7 +130,7 @@ export class Recorder implements Recording {
     );
     this.clicks = new ClickCapture(this.emit, this.privacy);
     this.keys = new KeyCapture(this.emit, this.privacy);
-    this.schedule = new FlushSchedule(config.flushFirstMs, config.flushMaxMs);
+    this.schedule = this.newSchedule();
     const url = `${options.edge}/v1/batches?key=${encodeURIComponent(options.key)}`;
     this.delivery = new Delivery(url, fetch, {
       lost: (lost) => {
@@ -137,7 +143,7 @@ export class Recorder implements Recording {
       },
       sessionTooLong: (session) => {
         if (session.id !== this.current?.id) return;
-        host.close(session);
+        host.sessions.close(session);
         this.discard("paused", "session_too_long");
         this.wakeSoon();
       },
@@ -247,16 +253,16 @@ export class Recorder implements Recording {
       this.change("not-sampled", "rate");
       return;
     }
-    const { options, config, consent, tab } = this.host;
+    const { options, consent, tab } = this.host;
     const stream = new PageStream(session, decision, {
       ...(consent && { consent }),
       ...(options.segments && { segments: options.segments }),
     });
     this.stream = stream;
     this.lastMinute = decision.buffered ? new LastMinute() : undefined;
-    if (!decision.buffered) this.host.keep(session, decision);
+    if (!decision.buffered) this.host.sessions.keep(session, decision);
     const { id, previousPage, waitMs } = enterPage(tab, stream.page, session.id);
-    this.schedule = new FlushSchedule(config.flushFirstMs, config.flushMaxMs, waitMs);
+    this.schedule = this.newSchedule(waitMs);
     this.change("recording", decision.buffered ? "buffer" : "session");
     // A session that started after the page was asked for cannot hold what was before it.
     this.opening = { tab: id, previous_page: previousPage };
@@ -265,6 +271,15 @@ export class Recorder implements Recording {
     this.takeEarly();
     this.recordDom();
     this.watchForSleep();
+  }
+
+  private newSchedule(waitMs?: number): FlushSchedule {
+    const { recorder } = this.host.config;
+    return new FlushSchedule(
+      numberIn(recorder, "flush_first_ms", FLUSH_FIRST_MS),
+      numberIn(recorder, "flush_max_ms", FLUSH_MAX_MS),
+      waitMs,
+    );
   }
 
   /** Records what every page begins with. */
@@ -341,8 +356,7 @@ export class Recorder implements Recording {
       return;
     }
     this.pending.push(line);
-    const isFull =
-      this.pending.chars >= BATCH_CHARS_MAX || this.pending.length >= this.host.config.eventsMax;
+    const isFull = this.pending.chars >= BATCH_CHARS_MAX || this.pending.length >= EVENTS_MAX;
     if (event.type !== META && isFull) this.seal();
     else this.flushIn(this.schedule.waitMs);
   }
@@ -402,11 +416,11 @@ export class Recorder implements Recording {
       // An error changes nothing of a session that is recorded anyway.
       if (decision.reason === "error") return;
       stream.why = decision;
-      this.host.keep(stream.session, decision);
+      this.host.sessions.keep(stream.session, decision);
       return;
     }
     stream.why = decision;
-    this.host.keep(stream.session, decision);
+    this.host.sessions.keep(stream.session, decision);
     this.lastMinute = undefined;
     const events = lastMinute.take();
     this.recordOpening(events[0]?.timestamp ?? Date.now());
@@ -488,7 +502,7 @@ export class Recorder implements Recording {
 
   private get sleepAtMs(): number {
     const endsMs =
-      this.current === undefined ? 0 : endMs(this.current.startMs, this.host.config.sessionMsMax);
+      this.current === undefined ? 0 : endMs(this.current.startMs, sessionMsMax(this.host.config));
     return Math.min(endsMs, this.activeMs + IDLE_MS);
   }
 
@@ -519,7 +533,7 @@ export class Recorder implements Recording {
       this.flushIn(this.schedule.waitMs);
       if (this.current !== undefined && nowMs >= this.touchedMs + TOUCH_MS) {
         this.touchedMs = nowMs;
-        this.host.touch(this.current, nowMs);
+        this.host.sessions.touch(this.current, nowMs);
       }
       return;
     }
@@ -575,7 +589,7 @@ export class Recorder implements Recording {
 
   private change(state: State, reason: string, error?: unknown): void {
     this.state = state;
-    this.report(error === undefined ? { state, reason } : { state, reason, error });
+    this.report({ state, reason, error });
   }
 
   private report(change: StateChange): void {

@@ -99,14 +99,12 @@ export class SharedSession {
 
   /** Notes that the visitor used this session now, unless another tab has gone on to the next one. */
   touch(session: Session, nowMs: number): void {
-    const record = this.read();
-    if (record?.upload === session.upload) this.write({ ...record, activeMs: nowMs });
+    this.update(session, { activeMs: nowMs });
   }
 
   /** Notes why the session is kept, for the pages and tabs that come. */
   keep(session: Session, kept: Kept): void {
-    const record = this.read();
-    if (record?.upload === session.upload) this.write({ ...record, kept });
+    this.update(session, { kept });
   }
 
   /** Ends the session for all tabs: whoever opens next gets a new one. */
@@ -117,6 +115,11 @@ export class SharedSession {
   /** Removes what is stored. */
   forget(): void {
     this.storage.remove(STORAGE_KEY);
+  }
+
+  private update(session: Session, change: Partial<SessionRecord>): void {
+    const record = this.read();
+    if (record?.upload === session.upload) this.write({ ...record, ...change });
   }
 
   private read(): SessionRecord | undefined {

@@ -7,9 +7,8 @@
 // square roots of the first 8.
 const CONSTANTS = /* @__PURE__ */ constants();
 
-/** The digest's 32 bytes. The message has at most 55 bytes, so that it is one block with its padding. */
+/** The digest's 32 bytes. The message must have at most 55 bytes, so that it is one block with its padding. */
 export function sha256(message: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (message.length > 55) throw new RangeError(`message is ${message.length} bytes, limit is 55`);
   const block = new DataView(new ArrayBuffer(64));
   message.forEach((byte, i) => {
     block.setUint8(i, byte);

@@ -2,11 +2,11 @@
  * One page's recording as the part that loads first sees it: whether there is one at all, and what happens until the recorder
  * proper is there.
  */
-import { DEFAULT_CONFIG, fetchConfig, type RecorderConfig } from "./config.js";
+import { DEFAULT_CONFIG, fetchConfig, type RecorderConfig, sessionMsMax } from "./config.js";
 import type { Call, Decision, Early, Entered, Host, RecorderProper, Recording } from "./host.js";
 import type { Fetch } from "./http.js";
 import type { Options } from "./options.js";
-import { keeps } from "./sampling.js";
+import { keeps, type Reason } from "./sampling.js";
 import { type Session, SharedSession } from "./session.js";
 import type { State, StateChange } from "./state.js";
 import type { SafeStorage } from "./storage.js";
@@ -19,7 +19,7 @@ const LINK_PARAMETER = "tapedeck";
 export class Visit implements Host {
   readonly startedMs = Date.now();
   config: RecorderConfig = DEFAULT_CONFIG;
-  private readonly sessions: SharedSession;
+  readonly sessions: SharedSession;
   private recording: Recording | undefined;
   private opening: Promise<void> | undefined;
   private early: Early[] = [];
@@ -27,7 +27,9 @@ export class Visit implements Host {
   /** What the page or a link asked for, whatever the rates say. */
   private asked: Decision | undefined;
   private state: State = "starting";
-  private undo: (() => void)[] = [];
+  private readonly ended = new AbortController();
+  /** Of listeners that are here until the recorder proper is. */
+  private readonly watching = { signal: this.ended.signal };
 
   /** Does nothing yet. `load` gets the recorder proper, `listener` must not throw. */
   constructor(
@@ -43,7 +45,7 @@ export class Visit implements Host {
   }
 
   get isOver(): boolean {
-    return this.state === "idle" || this.state === "stopped" || this.state === "error";
+    return /^(?:idle|stopped|error)$/.test(this.state);
   }
 
   get sessionId(): string | undefined {
@@ -56,12 +58,8 @@ export class Visit implements Host {
     if (support) this.asked = { reason: "support", buffered: false, support };
     const onError = (event: ErrorEvent | PromiseRejectionEvent): void =>
       this.remember({ atMs: Date.now(), event });
-    addEventListener("error", onError);
-    addEventListener("unhandledrejection", onError);
-    this.undo.push(() => {
-      removeEventListener("error", onError);
-      removeEventListener("unhandledrejection", onError);
-    });
+    addEventListener("error", onError, this.watching);
+    addEventListener("unhandledrejection", onError, this.watching);
     this.whenSeen(() => this.open());
   }
 
@@ -96,21 +94,9 @@ export class Visit implements Host {
   }
 
   enter(nowMs: number): Entered {
-    const session = this.sessions.open(nowMs, this.config.sessionMsMax);
+    const session = this.sessions.open(nowMs, sessionMsMax(this.config));
     this.current = session;
     return { session, decision: this.decide(session) };
-  }
-
-  touch(session: Session, nowMs: number): void {
-    this.sessions.touch(session, nowMs);
-  }
-
-  close(session: Session): void {
-    this.sessions.close(session);
-  }
-
-  keep(session: Session, { reason, support }: Decision): void {
-    this.sessions.keep(session, { reason, ...(support !== undefined && { support }) });
   }
 
   report(change: StateChange): void {
@@ -118,22 +104,15 @@ export class Visit implements Host {
     this.listener(change);
   }
 
-  // A page that is drawn ahead, or opened in the background, is nobody's until it is looked at.
+  // A page that is drawn ahead, or opened in the background, is hidden, and nobody's until it is looked at.
   private whenSeen(open: () => void): void {
-    const events = ["visibilitychange", "prerenderingchange"];
+    let isOpen = false;
     const look = (): void => {
-      if (
-        document.visibilityState !== "visible" ||
-        ("prerendering" in document && document.prerendering)
-      )
-        return;
-      for (const event of events) document.removeEventListener(event, look);
+      if (isOpen || document.visibilityState !== "visible") return;
+      isOpen = true;
       open();
     };
-    for (const event of events) document.addEventListener(event, look);
-    this.undo.push(() => {
-      for (const event of events) document.removeEventListener(event, look);
-    });
+    document.addEventListener("visibilitychange", look, this.watching);
     look();
   }
 
@@ -168,18 +147,18 @@ export class Visit implements Host {
     if (this.isOver || this.recording !== undefined) return;
     this.recording = new Recorder(this);
     this.recording.start(this.early.splice(0));
-    this.quiet();
+    this.ended.abort();
   }
 
   private decide(session: Session): Decision | undefined {
     const kept = this.asked ?? session.kept;
     if (kept !== undefined) return { ...kept, buffered: false };
     const { segments = [], errorBuffer } = this.options;
-    const isKept = (reason: "all" | "segment" | "error"): boolean =>
-      keeps(this.config.sampling, session.id, reason, segments);
-    if (isKept("all")) return { reason: "all", buffered: false };
-    if (segments.length > 0 && isKept("segment")) return { reason: "segment", buffered: false };
-    return errorBuffer && isKept("error") ? { reason: "error", buffered: true } : undefined;
+    const reasons: Reason[] = ["all"];
+    if (segments.length > 0) reasons.push("segment");
+    if (errorBuffer) reasons.push("error");
+    const reason = reasons.find((one) => keeps(this.config.sampling, session.id, one, segments));
+    return reason && { reason, buffered: reason === "error" };
   }
 
   private remember(early: Early): void {
@@ -192,12 +171,8 @@ export class Visit implements Host {
   }
 
   private end(state: State, reason: string, error?: unknown): void {
-    this.quiet();
+    this.ended.abort();
     this.early = [];
-    this.report(error === undefined ? { state, reason } : { state, reason, error });
-  }
-
-  private quiet(): void {
-    for (const undo of this.undo.splice(0)) undo();
+    this.report({ state, reason, error });
   }
 }

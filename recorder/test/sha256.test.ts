@@ -7,5 +7,4 @@ test("it is the same hash as everybody's, for all lengths there may be", () => {
     const message = randomBytes(length);
     expect(Buffer.from(sha256(message))).toEqual(createHash("sha256").update(message).digest());
   }
-  expect(() => sha256(new Uint8Array(56))).toThrow("limit is 55");
 });

@@ -13,9 +13,10 @@ const ARG_CHARS_MAX = 1_000;
 /** Watches until the function it returns is called. */
 export function watchConsole(emit: Emit, privacy: Privacy, guard: Guard): () => void {
   let isInside = false;
+  const owner: Record<ConsoleLevel, (...args: unknown[]) => void> = console;
   const undo = LEVELS.map((level) =>
     wrap(
-      console,
+      owner,
       level,
       (original) =>
         function (this: unknown, ...args: unknown[]) {

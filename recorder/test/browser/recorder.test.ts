@@ -459,6 +459,7 @@ test("nothing is thrown into the page, and what it does itself stays as it was",
 test("stop ends it, and what was recorded is sent; start begins a page anew", async () => {
   edge.config = () => projectConfig({ flushMs: 60_000 });
   const page = await open();
+  await recording(page);
   await page.evaluate(() => {
     Tapedeck.track("before");
     Tapedeck.stop();
