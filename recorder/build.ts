@@ -104,6 +104,25 @@ const UNREACHED: [from: string, to: string, instead: string][] = [
   ],
 ];
 
+/** Options of `record` that are never given, with the values that they have then. */
+const FIXED: Record<string, string> = {
+  checkoutEveryNms: "undefined",
+  checkoutEveryNth: "undefined",
+  collectFonts: "false",
+  hooks: "undefined",
+  ignoreCSSAttributes: "new Set()",
+  inlineImages: "false",
+  inlineStylesheet: "true",
+  maskAllInputs: "undefined",
+  mousemoveWait: "undefined",
+  packFn: "undefined",
+  plugins: "undefined",
+  recordCanvas: "false",
+  recordCrossOriginIframes: "false",
+  recordDOM: "true",
+  userTriggeredOnInput: "false",
+};
+
 /**
  * Leaves out what is unreached. rrweb comes as one file whose parts hold each other, so that no bundler can; its version is pinned, and the
  * build fails where its text is not as expected.
@@ -119,10 +138,30 @@ const leanRrweb: Plugin = {
         if (begin < 0 || end < 0) throw new Error(`rrweb has no longer ${from} before ${to}`);
         lines = [...lines.slice(0, begin), instead, ...lines.slice(end)];
       }
-      return { contents: withPlainMembers(lines.join("\n")) };
+      return { contents: withPlainMembers(withFixedOptions(lines).join("\n")) };
     });
   },
 };
+
+/** `record` with its fixed options as constants; `slimDOMOptions` is `"all"`, which means each of them. */
+function withFixedOptions(lines: string[]): string[] {
+  const begin = lines.indexOf("function record(options = {}) {");
+  const end = lines.indexOf("  } = options;", begin);
+  const isFixed = (line: string): boolean => (/^ {4}(\w+)/.exec(line)?.[1] ?? "") in FIXED;
+  const given = lines.slice(begin, end);
+  const kept = given.filter((line) => !isFixed(line));
+  const count = Object.keys(FIXED).length;
+  if (begin < 0 || given.length - kept.length !== count)
+    throw new Error(`rrweb's record has ${given.length - kept.length} of ${count} fixed options`);
+  const constants = Object.entries(FIXED).map(([name, value]) => `const ${name} = ${value};`);
+  return [
+    ...lines.slice(0, begin),
+    kept[0] ?? "",
+    ...constants,
+    ...kept.slice(1),
+    ...lines.slice(end),
+  ].map((line) => line.replace(/\bslimDOMOptions\.\w+/g, "true"));
+}
 
 /** Members as plain assignments, so that their names can be shortened. */
 function withPlainMembers(code: string): string {

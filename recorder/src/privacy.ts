@@ -39,8 +39,9 @@ const STRUCTURE = new Set(
     "is slot part start reversed align valign charset popover inert sizes as crossorigin"
   ).split(" "),
 );
-/** Attributes that may hold text even where the rest are geometry. */
-const SVG_TEXT = /^(?:data|aria)|title|label|name|desc|alt|text$/;
+/** The same in pictures. */
+const SVG_STRUCTURE =
+  /^(?:[a-z]{1,2}\d?$|fill|stroke|stop-|clip|mask|marker|flood|color|opacity|offset|points|viewBox|transform|gradient|pattern[A-Z]|preserve|path|font-|text-|xml|filter|std|result|values|mode|dominant|vector|version|display|overflow|visib)/;
 const LINKS = new Set(
   "src href xlink:href action formaction poster background data cite ping manifest longdesc rr_src".split(
     " ",
@@ -186,14 +187,14 @@ export class Privacy {
     if (name === "style" || name === "_cssText") return maskCss(value, this.allow);
     if (LINKS.has(name)) return this.link(value);
     if (name === "srcset" || name === "imagesrcset")
-      return value.replace(/\S+:\S+/g, (url) => this.link(url));
+      return value.replace(/[^\s,]\S*/g, (part) => (/[:/?#]/.test(part) ? this.link(part) : part));
     if (name === "value" && (tag === "input" || tag === "textarea" || tag === "select")) {
       const isButton = tag === "input" && BUTTONS.test((element as HTMLInputElement).type);
       if (!isButton) return this.field(value, element);
     }
     if (name.startsWith("rr_") || this.isShown(element)) return value;
     if (STRUCTURE.has(name)) return /\S@\S+\.\S/.test(value) ? maskText(value) : value;
-    if (element.namespaceURI?.endsWith("svg") && !SVG_TEXT.test(name)) return value;
+    if (element.namespaceURI?.endsWith("svg") && SVG_STRUCTURE.test(name)) return value;
     if (name === "content" && element.matches("[name=viewport],[name=color-scheme],[charset]"))
       return value;
     return STATE.test(value) ? value : maskWords(value);

@@ -1,77 +1,8 @@
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type * as Tapedeck_ from "../../src/index.js";
-import { Edge, projectConfig, STORED, type Upload } from "./edge.js";
-import { Site } from "./site.js";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { projectConfig, STORED, type Upload } from "./edge.js";
+import { context, edge, first, flush, open, recording, site, state } from "./setup.js";
 
-declare global {
-  var Tapedeck: typeof Tapedeck_;
-}
-
-let browser: Browser;
-let edge: Edge;
-let site: Site;
-let context: BrowserContext;
-
-beforeAll(async () => {
-  edge = await Edge.start();
-  site = await Site.start(edge.origin);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
-});
-
-beforeEach(async () => {
-  edge.reset();
-  site.pages.clear();
-  site.pages.set("/", "<h1>Welcome</h1>");
-  context = await browser.newContext();
-});
-
-afterEach(async () => {
-  await context.close();
-  expect(edge.broken).toEqual([]);
-});
-
-afterAll(async () => {
-  await browser.close();
-  edge.stop();
-  site.stop();
-});
-
-async function open(path = "/"): Promise<Page> {
-  const page = await context.newPage();
-  await page.goto(site.origin + path);
-  return page;
-}
-
-const first = () => edge.until("an upload", () => edge.uploads[0]);
-const flush = (page: Page) => page.evaluate(() => Tapedeck.flush());
-const state = (page: Page) =>
-  page.evaluate(() => {
-    let change: Tapedeck_.StateChange | undefined;
-    Tapedeck.on("state", (latest) => {
-      change ??= latest;
-    })();
-    return change?.state;
-  });
-const recording = (page: Page) =>
-  page.evaluate(
-    () =>
-      new Promise<void>((resolve) => {
-        Tapedeck.on("state", ({ state }) => {
-          if (state === "recording") resolve();
-        });
-      }),
-  );
 const tags = () => edge.stored.map(({ type, data }) => (type === 5 ? data.tag : type));
 
 test("a page load begins with tapedeck.session, then the first checkpoint", async () => {

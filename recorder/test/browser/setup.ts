@@ -1,0 +1,74 @@
+/** One Chromium, one edge and one site for the tests of a file, all fresh for each test. */
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import type * as Tapedeck_ from "../../src/index.js";
+import { Edge } from "./edge.js";
+import { Site } from "./site.js";
+
+declare global {
+  var Tapedeck: typeof Tapedeck_;
+}
+
+export let browser: Browser;
+export let edge: Edge;
+export let site: Site;
+export let context: BrowserContext;
+
+beforeAll(async () => {
+  edge = await Edge.start();
+  site = await Site.start(edge.origin);
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+});
+
+beforeEach(async () => {
+  edge.reset();
+  site.reset();
+  context = await browser.newContext();
+});
+
+afterEach(async () => {
+  await context.close();
+  expect(edge.broken).toEqual([]);
+});
+
+afterAll(async () => {
+  await browser.close();
+  edge.stop();
+  site.stop();
+});
+
+export async function open(path = "/"): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(site.origin + path);
+  return page;
+}
+
+export const first = () => edge.until("an upload", () => edge.uploads[0]);
+export const flush = (page: Page) => page.evaluate(() => Tapedeck.flush());
+export const state = (page: Page) =>
+  page.evaluate(() => {
+    let change: Tapedeck_.StateChange | undefined;
+    Tapedeck.on("state", (latest) => {
+      change ??= latest;
+    })();
+    return change?.state;
+  });
+export const recording = (page: Page) =>
+  page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        Tapedeck.on("state", ({ state }) => {
+          if (state === "recording") resolve();
+        });
+      }),
+  );
