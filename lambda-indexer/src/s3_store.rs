@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
@@ -13,6 +13,7 @@ use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use tapedeck_core::store::{Created, Listed, NewObject, Object, Replaced, Store, StoreError};
 
 /// One bucket.
@@ -24,11 +25,19 @@ pub struct S3Store {
 
 /// A client by the environment: region and credentials as Lambda gives them, and `AWS_ENDPOINT_URL_S3` for another S3 than AWS's.
 pub async fn client_from_env() -> Client {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    let mut loader = config_loader();
     if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL_S3") {
         loader = loader.endpoint_url(endpoint);
     }
     client(&loader.load().await)
+}
+
+/// What every client of ours begins with: the newest behaviour, and TLS by rustls on ring.
+#[must_use]
+pub fn config_loader() -> ConfigLoader {
+    let tls = tls::Provider::Rustls(CryptoMode::Ring);
+    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http)
 }
 
 /// A client by `config`. An attempt has 10 s, and the SDK makes three of those that may help.

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::Region;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Credentials;
 use tapedeck_core::ids::SessionId;
 use tapedeck_core::object_key::manifest_key;
 use tapedeck_core::store::{Created, NewObject, Store as _};
-use tapedeck_indexer::s3_store::{S3Store, client};
+use tapedeck_indexer::s3_store::{S3Store, client, config_loader};
 use tapedeck_local::lambda::{Function, FunctionConfig};
 use tapedeck_local::logs::PartLog;
 use tapedeck_local::queue::{Queue, QueueConfig};
@@ -116,9 +116,7 @@ fn secret(part: &str) -> String {
 
 /// A client with the indexer's own settings. Without an endpoint, AWS's.
 pub async fn s3_client(endpoint: Option<&str>, region: &str, credentials: Credentials) -> Client {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
-        .credentials_provider(credentials);
+    let mut loader = config_loader().region(Region::new(region.to_owned())).credentials_provider(credentials);
     if let Some(endpoint) = endpoint {
         loader = loader.endpoint_url(endpoint);
     }
