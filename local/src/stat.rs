@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Json, Response};
@@ -43,6 +43,7 @@ pub fn demo(folder: &Path, tapedeck: Value) -> Router {
         .route("/api/{*unknown}", axum::routing::any(|| async { StatusCode::NOT_FOUND }))
         .fallback(pages)
         .layer(from_fn(cache))
+        .layer(from_fn(open_assets))
 }
 
 /// The player: the files in `folder`, `tapedeck` as `/tapedeck.json`, and `headers` on every reply.
@@ -111,6 +112,16 @@ async fn cache(request: Request, next: Next) -> Response {
         HeaderValue::from_static("no-cache")
     };
     response.headers_mut().entry(CACHE_CONTROL).or_insert(value);
+    response
+}
+
+/// Fonts of a recorded page are loaded by the player, from its own origin; browsers want leave for that.
+async fn open_assets(request: Request, next: Next) -> Response {
+    let is_asset = request.uri().path().starts_with("/assets/");
+    let mut response = next.run(request).await;
+    if is_asset {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
     response
 }
 

@@ -45,6 +45,16 @@ impl Site {
 }
 
 #[tokio::test]
+async fn another_origin_may_load_the_shops_fonts_and_nothing_else() {
+    let site = serve(|folder| demo(folder, json!({}))).await;
+    for (path, expected) in [("/assets/app-1a2b.js", Some("*")), ("/", None), ("/tapedeck.json", None)] {
+        let found = site.ask(Method::GET, path).await;
+        let allowed = found.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap());
+        assert_eq!(allowed, expected, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_shop_is_a_folder_with_routes_of_its_own() {
     let site = serve(|folder| demo(folder, json!({"edge": "http://edge"}))).await;
     for route in ["/", "/product/harbour-mug", "/thanks/W-7K2M", "/lab"] {
