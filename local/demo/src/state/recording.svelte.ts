@@ -27,7 +27,12 @@ class Recording {
       this.change = change;
       this.session = getSessionId();
     });
-    init({ edge: this.settings.edge, key: this.settings.project_key, environment: "local", maskText: false });
+    init({
+      edge: this.settings.edge,
+      key: this.settings.project_key,
+      environment: "local",
+      maskText: false,
+    });
     start();
   }
 
