@@ -36,12 +36,16 @@ pub(crate) fn npm_script(workspace: &str, script: &str) -> Command {
 pub(crate) fn step(what: &str, command: &mut Command) -> Result<()> {
     let begun = Instant::now();
     println!("→ {what}");
-    let status = command.status().with_context(|| cannot_run(command))?;
-    if !status.success() {
-        bail!("{what}: {status}");
+    if !shown(command)? {
+        bail!("{what} failed");
     }
     println!("  {what}: {}", seconds(begun.elapsed()));
     Ok(())
+}
+
+/// Runs a command with its output shown, and says whether it succeeded.
+pub(crate) fn shown(command: &mut Command) -> Result<bool> {
+    Ok(command.status().with_context(|| cannot_run(command))?.success())
 }
 
 /// A command as one would type it, its program without the folder.

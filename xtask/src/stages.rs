@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::needs::{self, For};
 use crate::parts::{self, NATIVE, Profile};
-use crate::run::{cargo, command, describe, npm_script, output, seconds, step, watched};
+use crate::run::{cargo, command, describe, npm_script, output, seconds, shown, watched};
 use crate::tree::Tree;
 use crate::wasm::Compiler;
 
@@ -16,7 +16,7 @@ use crate::wasm::Compiler;
 struct Stage {
     name: &'static str,
     about: &'static str,
-    run: fn(&Tree, &mut Counts) -> Result<()>,
+    run: fn(&mut Run) -> Result<()>,
 }
 
 const STAGES: [Stage; 10] = [
@@ -47,6 +47,13 @@ struct Counts {
     failed: u64,
 }
 
+/// A stage that runs. What one of its commands finds does not keep the others from running.
+struct Run<'a> {
+    tree: &'a Tree,
+    counts: Counts,
+    failed: Vec<String>,
+}
+
 struct Outcome {
     name: &'static str,
     took: Duration,
@@ -75,13 +82,14 @@ pub(crate) fn test(tree: &Tree, names: &[String]) -> Result<()> {
         }
         println!("\n── {} ── {}", stage.name, stage.about);
         let started = Instant::now();
-        let mut counts = Counts::default();
-        let result = (stage.run)(tree, &mut counts);
+        let mut run = Run { tree, counts: Counts::default(), failed: Vec::new() };
+        let result = (stage.run)(&mut run)
+            .and_then(|()| if run.failed.is_empty() { Ok(()) } else { bail!("{}", run.failed.join("; ")) });
         if let Err(error) = &result {
             eprintln!("{} failed: {error:#}", stage.name);
         }
         let built = result.is_ok() || stage.name != "build";
-        outcomes.push(Outcome { name: stage.name, took: started.elapsed(), counts, result });
+        outcomes.push(Outcome { name: stage.name, took: started.elapsed(), counts: run.counts, result });
         if !built {
             break;
         }
@@ -113,34 +121,36 @@ fn summarise(outcomes: &[Outcome], took: Duration) -> Result<()> {
     Ok(())
 }
 
-fn format(_: &Tree, _: &mut Counts) -> Result<()> {
-    check(&mut cargo(&["fmt", "--all", "--check"]))?;
+fn format(run: &mut Run) -> Result<()> {
+    run.check(&mut cargo(&["fmt", "--all", "--check"]))?;
     let mut biome = command("npx", &["--no-install", "biome", "ci", "."]);
     if !std::io::stdout().is_terminal() {
         biome.arg("--colors=off");
     }
-    check(&mut biome)
+    run.check(&mut biome)
 }
 
-fn lint(_: &Tree, _: &mut Counts) -> Result<()> {
+fn lint(run: &mut Run) -> Result<()> {
     let native =
         ["clippy", "--workspace", "--exclude", "tapedeck-edge", "--all-targets", "--", "-D", "warnings"];
-    check(&mut cargo(&native))?;
-    if let Some(mut clippy) = Compiler::find().and_then(Compiler::clippy) {
-        return check(&mut clippy);
+    run.check(&mut cargo(&native))?;
+    match Compiler::find().and_then(Compiler::clippy) {
+        Some(mut clippy) => run.check(&mut clippy),
+        None => {
+            println!("  the Worker is left out: this machine's compiler for wasm32 has no clippy");
+            Ok(())
+        }
     }
-    println!("  the Worker is left out: this machine's compiler for wasm32 has no clippy");
-    Ok(())
 }
 
-fn types(tree: &Tree, _: &mut Counts) -> Result<()> {
+fn types(run: &mut Run) -> Result<()> {
     // The shop's types are those of the built recorder.
-    parts::sites(tree)?;
-    check(&mut command("npm", &["run", "--silent", "typecheck"]))
+    parts::sites(run.tree)?;
+    run.check(&mut command("npm", &["run", "--silent", "typecheck"]))
 }
 
-fn licences(tree: &Tree, _: &mut Counts) -> Result<()> {
-    let Some(deny) = needs::cargo_deny(tree) else {
+fn licences(run: &mut Run) -> Result<()> {
+    let Some(deny) = needs::cargo_deny(run.tree) else {
         println!("  left out: cargo-deny is not installed");
         return Ok(());
     };
@@ -150,49 +160,65 @@ fn licences(tree: &Tree, _: &mut Counts) -> Result<()> {
     } else {
         println!("  advisories are left out: their database cannot be fetched");
     }
-    check(&mut command(&deny, &checks))
+    run.check(&mut command(&deny, &checks))
 }
 
-fn unit(_: &Tree, counts: &mut Counts) -> Result<()> {
-    count(cargo(&["test", "--no-fail-fast", "--lib", "--bins"]).args(NATIVE), counts)?;
-    count(&mut cargo(&["test", "--no-fail-fast", "-p", "tapedeck-edge", "-p", "xtask"]), counts)
+fn unit(run: &mut Run) -> Result<()> {
+    run.count(cargo(&["test", "--no-fail-fast", "--lib", "--bins"]).args(NATIVE))?;
+    run.count(&mut cargo(&["test", "--no-fail-fast", "-p", "tapedeck-edge", "-p", "xtask"]))
 }
 
-fn web(tree: &Tree, counts: &mut Counts) -> Result<()> {
-    for workspace in ["recorder", "player", "local/demo"] {
-        count(command("npm", &["run", "--silent", "test", "-w", workspace]).envs(browser(tree)), counts)?;
+fn web(run: &mut Run) -> Result<()> {
+    parts::sites(run.tree)?;
+    for (workspace, script) in
+        [("recorder", "test"), ("player", "test"), ("player", "test:browser"), ("local/demo", "test")]
+    {
+        run.count_in_browser(workspace, script)?;
     }
     Ok(())
 }
 
-fn build(tree: &Tree, _: &mut Counts) -> Result<()> {
-    parts::build(tree, Profile::Debug)
+fn build(run: &mut Run) -> Result<()> {
+    parts::build(run.tree, Profile::Debug)
 }
 
-fn stack(_: &Tree, counts: &mut Counts) -> Result<()> {
-    count(cargo(&["test", "--no-fail-fast", "--test", "*"]).args(NATIVE), counts)
+fn stack(run: &mut Run) -> Result<()> {
+    run.count(cargo(&["test", "--no-fail-fast", "--test", "*"]).args(NATIVE))
 }
 
-fn edge(tree: &Tree, counts: &mut Counts) -> Result<()> {
-    count(npm_script("tests", "test:edge").envs(browser(tree)), counts)
+fn edge(run: &mut Run) -> Result<()> {
+    run.count_in_browser("tests", "test:edge")
 }
 
-fn e2e(tree: &Tree, counts: &mut Counts) -> Result<()> {
-    count(npm_script("tests", "test:e2e").envs(browser(tree)), counts)
+fn e2e(run: &mut Run) -> Result<()> {
+    run.count_in_browser("tests", "test:e2e")
 }
 
-fn browser(tree: &Tree) -> Option<(&'static str, std::path::PathBuf)> {
-    needs::find_chromium(tree).ok().map(|path| ("CHROME_BIN", path))
-}
+impl Run<'_> {
+    fn check(&mut self, command: &mut Command) -> Result<()> {
+        println!("→ {}", describe(command));
+        let succeeded = shown(command)?;
+        self.note(command, succeeded);
+        Ok(())
+    }
 
-fn check(command: &mut Command) -> Result<()> {
-    step(&describe(command), command)
-}
+    fn count(&mut self, command: &mut Command) -> Result<()> {
+        println!("→ {}", describe(command));
+        let succeeded = watched(command, |line| self.counts.add(line))?;
+        self.note(command, succeeded);
+        Ok(())
+    }
 
-fn count(command: &mut Command, counts: &mut Counts) -> Result<()> {
-    let name = describe(command);
-    println!("→ {name}");
-    if watched(command, |line| counts.add(line))? { Ok(()) } else { bail!("{name}") }
+    fn note(&mut self, command: &Command, succeeded: bool) {
+        if !succeeded {
+            self.failed.push(describe(command));
+        }
+    }
+
+    fn count_in_browser(&mut self, workspace: &str, script: &str) -> Result<()> {
+        let browser = needs::find_chromium(self.tree)?;
+        self.count(npm_script(workspace, script).env("CHROME_BIN", browser))
+    }
 }
 
 impl Counts {
