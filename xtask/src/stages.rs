@@ -134,13 +134,11 @@ fn lint(run: &mut Run) -> Result<()> {
     let native =
         ["clippy", "--workspace", "--exclude", "tapedeck-edge", "--all-targets", "--", "-D", "warnings"];
     run.check(&mut cargo(&native))?;
-    match Compiler::find().and_then(Compiler::clippy) {
-        Some(mut clippy) => run.check(&mut clippy),
-        None => {
-            println!("  the Worker is left out: this machine's compiler for wasm32 has no clippy");
-            Ok(())
-        }
-    }
+    let Some(mut clippy) = Compiler::find().and_then(Compiler::clippy) else {
+        println!("  the Worker is left out: this machine's compiler for wasm32 has no clippy");
+        return Ok(());
+    };
+    run.check(&mut clippy)
 }
 
 fn types(run: &mut Run) -> Result<()> {
