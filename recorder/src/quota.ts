@@ -41,9 +41,10 @@ export class Quota {
     }
     const max = PER_MINUTE[tag];
     if (max === undefined) return true;
+    // What says the same too often leaves room for what says something else.
     const isOver =
-      this.count(tag) > max ||
-      (content !== undefined && this.count(`${tag} ${content}`) > ALIKE_PER_MINUTE);
+      (content !== undefined && this.count(`${tag} ${content}`) > ALIKE_PER_MINUTE) ||
+      this.count(tag) > max;
     if (isOver) {
       const left = this.left.get(tag) ?? { tag, events: 0, from_ms: nowMs, to_ms: nowMs };
       left.events++;

@@ -95,6 +95,8 @@ export class Recorder implements Recording {
   private schedule: FlushSchedule;
   private state: State = "starting";
   private undo: (() => void)[] = [];
+  /** Records what else waits for its end, since the page may be gone before. */
+  private settle: (() => void)[] = [];
   private current: Session | undefined;
   /** What uploads are made of; no events are taken while there is none. */
   private stream: PageStream | undefined;
@@ -199,24 +201,23 @@ export class Recorder implements Recording {
 
   private startUnguarded(early: readonly Early[]): void {
     const { emit, guard, host, privacy } = this;
+    const requests = watchRequests(
+      emit,
+      () => this.clicks.effect("request"),
+      privacy,
+      {
+        session: () => this.stream?.session.id,
+        origins: host.options.traceOrigins ?? [],
+        edge: host.options.edge,
+      },
+      guard,
+    );
     this.undo = [
-      // Before those that send when the page is hidden, because what these record then must go along.
-      watchVitals(emit, privacy, guard),
       this.errors.listen(guard),
       this.clicks.listen(guard),
       this.keys.listen(guard),
       watchConsole(emit, privacy, guard),
-      watchRequests(
-        emit,
-        () => this.clicks.effect("request"),
-        privacy,
-        {
-          session: () => this.stream?.session.id,
-          origins: host.options.traceOrigins ?? [],
-          edge: host.options.edge,
-        },
-        guard,
-      ),
+      () => requests.stop(),
       watchLongTasks(emit, guard),
       watchNavigation((from, to, kind) => this.navigated(from, to, kind), guard),
       watchActivity(() => this.active(), guard),
@@ -225,6 +226,12 @@ export class Recorder implements Recording {
         { hidden: () => this.leave("hurry"), left: () => this.leave("leave") },
         guard,
       ),
+    ];
+    this.settle = [
+      watchVitals(emit, privacy),
+      () => requests.settle(),
+      () => this.keys.settle(),
+      () => this.clicks.settleAll(),
     ];
     this.early = [...early];
     this.begin(host.startedMs);
@@ -465,8 +472,7 @@ export class Recorder implements Recording {
   }
 
   private leave(how: "hurry" | "leave"): void {
-    this.keys.settle();
-    this.clicks.settleAll();
+    for (const settle of this.settle) settle();
     this.seal();
     this.delivery[how]();
   }

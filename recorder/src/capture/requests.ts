@@ -10,6 +10,8 @@ import { wrap } from "../wrap.js";
 type Facts = Payloads["tapedeck.request"];
 
 const SESSION_HEADER = "X-Session-ID";
+/** How long after a request's end its timings are waited for. */
+const TIMINGS_MS = 200;
 const TRACE_HEADER = "traceparent";
 
 export interface Correlation {
@@ -27,43 +29,56 @@ interface Request {
   readonly url: string;
   readonly initiator: Facts["initiator"];
   readonly startedMs: number;
+  /** On the clock of the browser's own timings. */
+  readonly startedAt: number;
   trace: string | undefined;
 }
 
-/** Watches until the function it returns is called. `begun` hears of each request's beginning. */
+export interface RequestCapture {
+  /** Records what is over by now, since the page may be gone. */
+  settle(): void;
+  stop(): void;
+}
+
+/** Watches until it is stopped. `begun` hears of each request's beginning. */
 export function watchRequests(
   emit: Emit,
   begun: () => void,
   privacy: Privacy,
   correlation: Correlation,
   guard: Guard,
-): () => void {
+): RequestCapture {
+  /** Requests that are over, whose timings may still come. */
+  const waiting = new Set<() => void>();
   /** What is needed of a request that is none of ours. */
   const begin = (method: string, target: unknown, initiator: Facts["initiator"]) => {
     const url = absolute(target);
     if (url === undefined || url.startsWith(correlation.edge)) return undefined;
     begun();
-    return { method, url, initiator, startedMs: Date.now(), trace: undefined } as Request;
+    const [startedMs, startedAt] = [Date.now(), performance.now()];
+    return { method, url, initiator, startedMs, startedAt, trace: undefined } as Request;
   };
   const end = guard((request: Request, status: number | undefined, failure?: Facts["failure"]) => {
     const durationMs = Date.now() - request.startedMs;
-    // The browser notes its own timings only after the answer was handed over.
-    setTimeout(
-      guard(() => {
-        const { method, url, initiator, startedMs, trace } = request;
-        emit("tapedeck.request", {
-          method: method.toUpperCase().slice(0, 20),
-          url: privacy.url(url),
-          initiator,
-          status: status || undefined,
-          failure,
-          started_ms: startedMs,
-          duration_ms: durationMs,
-          ...timingsOf(url, startedMs),
-          trace,
-        });
-      }),
-    );
+    const settle = guard(() => {
+      clearTimeout(timer);
+      if (!waiting.delete(settle)) return;
+      const { method, url, initiator, startedMs, trace } = request;
+      emit("tapedeck.request", {
+        method: method.toUpperCase().slice(0, 20),
+        url: privacy.url(url),
+        initiator,
+        status: status || undefined,
+        failure,
+        started_ms: startedMs,
+        duration_ms: durationMs,
+        ...timingsOf(request),
+        trace,
+      });
+    });
+    waiting.add(settle);
+    // The browser notes its own timings when the answer's body is there.
+    const timer = setTimeout(settle, TIMINGS_MS);
   });
   /** Sets what is missing of our headers, where they may be set. */
   const mark = (request: Request, has: (name: string) => string | null | undefined, set: Set_) => {
@@ -155,7 +170,11 @@ export function watchRequests(
           const opened = ofXhr.get(this);
           if (opened !== undefined) {
             guard(() => {
-              const request = { ...opened, startedMs: Date.now() };
+              const request = {
+                ...opened,
+                startedMs: Date.now(),
+                startedAt: performance.now(),
+              };
               mark(
                 request,
                 (name) => opened.headers.get(name.toLowerCase()),
@@ -194,8 +213,14 @@ export function watchRequests(
         },
     ),
   ];
-  return () => {
-    for (const one of undo) one();
+  return {
+    settle() {
+      for (const settle of waiting) settle();
+    },
+    stop() {
+      for (const one of undo) one();
+      waiting.clear();
+    },
   };
 }
 
@@ -216,12 +241,11 @@ function newTraceParent(): string {
   return `00-${hex.slice(0, 32)}-${hex.slice(32)}-01`;
 }
 
-/** What the browser noted of the request that started then, if it tells. */
-function timingsOf(url: string, startedMs: number): Pick<Facts, "first_byte_ms" | "bytes"> {
+/** What the browser noted of the request, if it tells. */
+function timingsOf({ url, startedAt }: Request): Pick<Facts, "first_byte_ms" | "bytes"> {
   const entries = performance.getEntriesByName(url, "resource") as PerformanceResourceTiming[];
-  const entry = entries
-    .filter(({ startTime }) => performance.timeOrigin + startTime >= startedMs - 5)
-    .at(0);
+  // Its clock is coarser than ours.
+  const entry = entries.find(({ startTime }) => startTime >= startedAt - 1);
   // Another origin's timings are 0 where it does not allow them to be read.
   const first = entry?.responseStart;
   return {

@@ -3,30 +3,38 @@
  */
 import { type Metric, onCLS, onFCP, onINP, onLCP, onTTFB } from "web-vitals";
 import type { Emit } from "../events.js";
-import type { Guard } from "../guard.js";
 import type { Privacy } from "../privacy.js";
 import { selectorOf } from "../selector.js";
 
-let report: ((metric: Metric) => void) | undefined;
+/** A page has one measure of each, however often it is recorded. */
+const latest = new Map<string, Metric>();
 let isWatching = false;
 
-/** Watches until the function it returns is called. A page has one measure of each, however often it is recorded. */
-export function watchVitals(emit: Emit, privacy: Privacy, guard: Guard): () => void {
-  report = guard((metric: Metric) => {
-    const { name, value, rating } = metric;
-    const attribution = attributionOf(metric, privacy);
-    emit("tapedeck.vital", { name, value: Math.round(value * 1e4) / 1e4, rating, attribution });
-  });
+/**
+ * Measures, and returns how to record what changed since the last time. The measures of a page are final when it is left, and the library
+ * tells them only after `pagehide`, when it is too late to send them: so all changes are heard of, and the last is recorded.
+ */
+export function watchVitals(emit: Emit, privacy: Privacy): () => void {
   if (!isWatching) {
     isWatching = true;
-    for (const watch of [onCLS, onFCP, onINP, onLCP, onTTFB]) watch((metric) => report?.(metric));
+    const hear = (metric: Metric): void => void latest.set(metric.name, { ...metric });
+    for (const watch of [onCLS, onFCP, onINP, onLCP, onTTFB])
+      watch(hear, { reportAllChanges: true });
   }
   return () => {
-    report = undefined;
+    for (const metric of latest.values()) {
+      const { name, value, rating } = metric;
+      const attribution = attributionOf(metric, privacy);
+      emit("tapedeck.vital", { name, value: Math.round(value * 1e4) / 1e4, rating, attribution });
+    }
+    latest.clear();
   };
 }
 
-function attributionOf({ name, entries }: Metric, privacy: Privacy): Record<string, unknown> {
+function attributionOf(
+  { name, value, entries }: Metric,
+  privacy: Privacy,
+): Record<string, unknown> {
   const at = (element: Node | null | undefined): string | undefined =>
     element instanceof Element ? selectorOf(element) : undefined;
   if (name === "LCP") {
@@ -40,16 +48,20 @@ function attributionOf({ name, entries }: Metric, privacy: Privacy): Record<stri
     };
   }
   if (name === "INP") {
-    const entry = entries[0] as PerformanceEventTiming | undefined;
-    if (entry === undefined) return {};
-    const { startTime, processingStart, processingEnd, duration, target } = entry;
+    const events = entries as PerformanceEventTiming[];
+    const [first] = events;
+    if (first === undefined) return {};
+    const took = (entry: PerformanceEventTiming): number =>
+      entry.processingEnd - entry.processingStart;
+    const longest = events.reduce((a, b) => (took(b) > took(a) ? b : a));
+    const endedAt = Math.max(...events.map(({ processingEnd }) => processingEnd));
     return {
-      element: at(target),
-      event: entry.name,
-      started_ms: Math.round(performance.timeOrigin + startTime),
-      input_delay_ms: Math.round(processingStart - startTime),
-      processing_ms: Math.round(processingEnd - processingStart),
-      presentation_ms: Math.max(0, Math.round(startTime + duration - processingEnd)),
+      element: at(first.target),
+      event: longest.name,
+      started_ms: Math.round(performance.timeOrigin + first.startTime),
+      input_delay_ms: Math.round(first.processingStart - first.startTime),
+      processing_ms: Math.round(endedAt - first.processingStart),
+      presentation_ms: Math.max(0, Math.round(first.startTime + value - endedAt)),
     };
   }
   if (name === "CLS") {

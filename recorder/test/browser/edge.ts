@@ -11,7 +11,17 @@ export interface Event {
 }
 
 export interface Upload {
-  header: { upload: string; page: string; seq: number; reason: string; sent: number; sdk: string };
+  header: {
+    upload: string;
+    page: string;
+    seq: number;
+    reason: string;
+    sent: number;
+    sdk: string;
+    support?: string;
+    consent?: boolean;
+    segments?: string[];
+  };
   /** Computed from the upload key, as the real edge does. */
   session: string;
   events: Event[];
@@ -40,6 +50,8 @@ export class Edge {
   uploads: Upload[] = [];
   /** What broke a rule of the upload's form; must be empty in the end. */
   broken: string[] = [];
+  /** Reasons that uploads may give. */
+  reasons = new Set(["all"]);
   answer: (upload: Upload) => Reply = () => STORED;
   config: () => Reply = () => projectConfig();
 
@@ -60,6 +72,7 @@ export class Edge {
   reset(): void {
     this.uploads = [];
     this.broken = [];
+    this.reasons = new Set(["all"]);
     this.answer = () => STORED;
     this.config = () => projectConfig();
   }
@@ -135,7 +148,7 @@ export class Edge {
     this.check(/^[A-Za-z0-9_-]{21}[AQgw]$/.test(key), `upload key ${key}`);
     this.check(/^[0-9A-Za-z]{8}$/.test(page), `page ${page}`);
     this.check(Number.isInteger(seq) && seq >= 0, `seq ${seq}`);
-    this.check(reason === "all", `reason ${reason}`);
+    this.check(this.reasons.has(reason), `reason ${reason}`);
     this.check(
       Number.isInteger(sent) && Math.abs(sent - Date.now()) < 3_600_000 * 2,
       `sent ${sent}`,
@@ -172,13 +185,18 @@ export class Edge {
 }
 
 /** What `GET /v1/config` answers, with short waits unless told otherwise. */
-export function projectConfig({ all = 1, flushMs = 100, sessionMsMax = 3_600_000 } = {}): Reply {
+export function projectConfig({
+  all = 1,
+  flushMs = 100,
+  sessionMsMax = 3_600_000,
+  segments = {},
+} = {}): Reply {
   return {
     status: 200,
     body: {
       version: 1,
       project: "demo",
-      sampling: [{ from_ms: 0, all }],
+      sampling: [{ from_ms: 0, all, segment: 0, segments }],
       limits: { session_ms_max: sessionMsMax, events_max: 10_000 },
       recorder: { flush_first_ms: flushMs, flush_max_ms: flushMs },
     },

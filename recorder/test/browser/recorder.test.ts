@@ -341,6 +341,7 @@ test("storage that is blocked or full is no obstacle", async () => {
 
 test("nothing is thrown into the page, and what it does itself stays as it was", async () => {
   const page = await open();
+  await recording(page);
   const errors: unknown[] = [];
   page.on("pageerror", (error) => errors.push(error));
   const seen = await page.evaluate(() => {

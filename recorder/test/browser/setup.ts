@@ -72,3 +72,19 @@ export const recording = (page: Page) =>
         });
       }),
   );
+
+/** Has the page send what it has, again and again until `condition` gives something, and returns that. */
+export async function uploaded<T>(
+  page: Page,
+  what: string,
+  condition: () => T | undefined | false,
+): Promise<T> {
+  const deadline = Date.now() + 15_000;
+  while (Date.now() < deadline) {
+    await flush(page);
+    const result = condition();
+    if (result !== undefined && result !== false) return result;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`waited 15 s for ${what}`);
+}

@@ -7,6 +7,8 @@ import { KEY } from "./edge.js";
 export class Site {
   /** Of the script tag, besides where to upload. */
   options = "";
+  /** What was asked for. */
+  requests: IncomingMessage[] = [];
   /** Headers of every page. */
   headers: Record<string, string> = {};
 
@@ -21,6 +23,7 @@ export class Site {
     const server = createServer();
     const site = new Site(server, pages);
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      site.requests.push(request);
       const path = new URL(request.url ?? "/", "http://site").pathname;
       const page = pages.get(path);
       const found =
@@ -44,6 +47,7 @@ export class Site {
     this.pages.set("/", "<h1>Welcome</h1>");
     this.options = 'data-mask-text="false"';
     this.headers = {};
+    this.requests = [];
   }
 
   get origin(): string {
