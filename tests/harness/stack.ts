@@ -47,7 +47,8 @@ export interface Stack extends StackHandle {
  */
 export async function startStack(): Promise<Stack> {
   const data = await mkdtemp(join(tmpdir(), "tapedeck-test-"));
-  const program = join(ROOT, "target/debug/tapedeck-local");
+  // `cargo xtask bench` names the release build.
+  const program = process.env.TAPEDECK_LOCAL ?? join(ROOT, "target/debug/tapedeck-local");
   const child = spawn(program, ["up", "--data", data, "--ports", "auto", "--root", "."], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],

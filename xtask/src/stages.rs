@@ -20,7 +20,7 @@ struct Stage {
 }
 
 const STAGES: [Stage; 10] = [
-    Stage { name: "format", about: "rustfmt, biome", run: format },
+    Stage { name: "format", about: "rustfmt, biome, the docs' table of figures", run: format },
     Stage { name: "lint", about: "clippy, also for the Worker", run: lint },
     Stage { name: "types", about: "tsc and svelte-check in every workspace", run: types },
     Stage {
@@ -127,7 +127,8 @@ fn format(run: &mut Run) -> Result<()> {
     if !std::io::stdout().is_terminal() {
         biome.arg("--colors=off");
     }
-    run.check(&mut biome)
+    run.check(&mut biome)?;
+    run.check(&mut npm_script("bench", "table:check"))
 }
 
 fn lint(run: &mut Run) -> Result<()> {
