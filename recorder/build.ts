@@ -86,6 +86,12 @@ async function privateNames(): Promise<string[]> {
 const UNREACHED: [from: string, to: string, instead: string][] = [
   ["function is2DCanvasBlank(", "function getInputType(", ""],
   ['  if (tagName === "canvas" && recordCanvas) {', '  if (["audio", "video"]', ""],
+  ["function slimDOMDefaults(", "function slimDOMExcluded(", "function slimDOMDefaults() {}"],
+  [
+    "  const maskInputOptions = maskAllInputs === true ? {",
+    "  const slimDOMOptions = slimDOMDefaults(slimDOM);",
+    "  const maskInputOptions = maskAllInputs;",
+  ],
   ["class BaseRRNode {", "function on(type, fn", "class BaseRRNode {}"],
   ["const DEPARTED_MIRROR_ACCESS_WARNING", "function throttle(", ""],
   ["function polyfill(", "function isSerializedIframe(", "function polyfill() {}"],

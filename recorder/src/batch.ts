@@ -40,14 +40,19 @@ export class PageStream {
 export class Batch {
   /** UTF-16 units of the events, which is about what the batch holds in memory. */
   readonly chars: number;
-  private body: Uint8Array<ArrayBuffer> | undefined;
 
   constructor(
     readonly stream: PageStream,
     readonly events: readonly EventLine[],
     private readonly header: string,
+    private body?: Uint8Array<ArrayBuffer>,
   ) {
-    this.chars = charsOf(events);
+    this.chars = body?.length ?? charsOf(events);
+  }
+
+  /** The batch of an earlier page, of which only the body is left: it can be sent, but not be cut. */
+  static leftover(stream: PageStream, body: Uint8Array<ArrayBuffer>): Batch {
+    return new Batch(stream, [], "", body);
   }
 
   /** The upload's body: header line and one gzip member, the same bytes every time. */

@@ -29,6 +29,8 @@ interface Entry {
   readonly settled: Promise<void>;
   readonly settle: () => void;
   sending: boolean;
+  /** Whether its request outlives the page. */
+  keptAlive: boolean;
   /** Whether the edge may have it already, so that its events must keep their seq. */
   sent: boolean;
 }
@@ -78,6 +80,13 @@ export class Delivery {
   /** Sends what waits before the function returns, since the page is gone after it. */
   leave(): void {
     for (const entry of [...this.queue]) if (!entry.sending) this.sendNow(entry);
+  }
+
+  /** Bodies of what will hardly arrive once the page is gone: all while nothing gets through, else what `keepalive` could not carry. */
+  leftover(): Uint8Array<ArrayBuffer>[] {
+    return this.queue
+      .filter((entry) => this.failures > 0 || !entry.keptAlive)
+      .map(({ batch }) => batch.encodeNow());
   }
 
   /** Gives up all batches, or those of one session. */
@@ -134,6 +143,7 @@ export class Delivery {
     const keepalive = this.keepaliveBytes + body.length <= KEEPALIVE_BYTES_MAX;
     if (keepalive) this.keepaliveBytes += body.length;
     entry.sending = true;
+    entry.keptAlive = keepalive;
     entry.sent = true;
     const headers = { "Content-Type": "text/plain" };
     const answer = await request(
@@ -243,7 +253,7 @@ function newEntry(batch: Batch): Entry {
   const settled = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  return { batch, settled, settle, sending: false, sent: false };
+  return { batch, settled, settle, sending: false, keptAlive: false, sent: false };
 }
 
 function lineLength(event: EventLine): number {

@@ -42,8 +42,7 @@ export function init(given: Options): void {
 export function start(): void {
   attempt(() => {
     if (visit !== undefined && !visit.isOver) return;
-    if (options === undefined)
-      throw new TypeError("start was called before init with valid options");
+    if (options === undefined) throw new TypeError("start before a valid init");
     isWanted = true;
     const reason = forbidden(options);
     if (reason !== undefined) {
@@ -131,6 +130,7 @@ export function setConsent(given: boolean): void {
     } else {
       visit?.forget("opt_out");
       tab.remove("tapedeck.tab");
+      tab.remove("tapedeck.queue");
       shared.set(OPT_OUT_KEY, "1");
     }
   });

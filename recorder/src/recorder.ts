@@ -2,7 +2,7 @@
  * One page's recording from start to stop: what is captured goes into batches, batches go to the edge, and the session, the
  * sampling and the visitor's absence decide when there is any.
  */
-import { PageStream } from "./batch.js";
+import { Batch, PageStream } from "./batch.js";
 import { watchActivity } from "./capture/activity.js";
 import { ClickCapture } from "./capture/clicks.js";
 import { watchConsole } from "./capture/console.js";
@@ -33,6 +33,7 @@ import { type Guard, guardWith } from "./guard.js";
 import type { Call, Decision, Early, Host, Recording } from "./host.js";
 import { whenIdle } from "./idle.js";
 import { LastMinute } from "./lastminute.js";
+import { noteLeftover, takeLeftover } from "./leftover.js";
 import { isExcluded } from "./options.js";
 import { type EventLine, eventLine, Pending } from "./pending.js";
 import { Privacy } from "./privacy.js";
@@ -78,6 +79,8 @@ const EFFECTS: Readonly<Record<number, Effect>> = {
   15: "mutation",
 };
 const MUTATION = 0;
+/** Stands for the pages before: what the edge says of their session says nothing of ours. */
+const LEFTOVER = { session: { id: "" } } as unknown as PageStream;
 
 export class Recorder implements Recording {
   private readonly guard: Guard = guardWith((error) => this.halt("error", "failure", error));
@@ -221,11 +224,7 @@ export class Recorder implements Recording {
       watchLongTasks(emit, guard),
       watchNavigation((from, to, kind) => this.navigated(from, to, kind), guard),
       watchActivity(() => this.active(), guard),
-      watchVisibility(
-        emit,
-        { hidden: () => this.leave("hurry"), left: () => this.leave("leave") },
-        guard,
-      ),
+      watchVisibility(emit, { hidden: () => this.leave("hurry"), left: () => this.left() }, guard),
     ];
     this.settle = [
       watchVitals(emit, privacy),
@@ -268,6 +267,7 @@ export class Recorder implements Recording {
     this.stream = stream;
     this.lastMinute = decision.buffered ? new LastMinute() : undefined;
     if (!decision.buffered) this.host.sessions.keep(session, decision);
+    for (const body of takeLeftover(tab)) this.delivery.add(Batch.leftover(LEFTOVER, body));
     const { id, previousPage, waitMs } = enterPage(tab, stream.page, session.id);
     this.schedule = this.newSchedule(waitMs);
     this.change("recording", decision.buffered ? "buffer" : "session");
@@ -469,6 +469,11 @@ export class Recorder implements Recording {
     // A page on which nothing changes needs no second checkpoint.
     if (stream.sealed % UPLOADS_PER_CHECKPOINT === 0 && this.incrementChars > 0)
       this.checkpointSoon();
+  }
+
+  private left(): void {
+    this.leave("leave");
+    noteLeftover(this.host.tab, this.delivery.leftover());
   }
 
   private leave(how: "hurry" | "leave"): void {

@@ -436,3 +436,29 @@ test("a visitor who was away for 15 minutes comes back to a new session", async 
   expect(fresh?.session).not.toBe(old?.session);
   expect(fresh?.events.slice(0, 3).map(({ type }) => type)).toEqual([5, 4, 2]);
 });
+
+test("what the edge would not take is tried again by the next page, with the same bytes", async () => {
+  edge.config = () => projectConfig({ flushMs: 60_000 });
+  let isUp = false;
+  edge.answer = () => (isUp ? STORED : { status: 503, body: { retry_after_s: 60 } });
+  site.pages.set("/two", "<h1>Two</h1>");
+  const page = await open();
+  await recording(page);
+  await page.evaluate(() => {
+    Tapedeck.track("kept");
+    void Tapedeck.flush();
+  });
+  const refused = await edge.until("a refusal", () => edge.uploads[0]);
+  // The browser may hold the answer back from the page for a moment.
+  await page.waitForTimeout(200);
+  isUp = true;
+  edge.answer = ({ header }) =>
+    header.page === refused.header.page && edge.uploads.length < 2
+      ? { status: 503, body: {} }
+      : STORED;
+  await page.goto(`${site.origin}/two`);
+  await edge.until("the batch of the first page", () =>
+    edge.uploads.find(({ status, body }) => status === 200 && body.equals(refused.body)),
+  );
+  expect(edge.payloads("tapedeck.custom").some(({ name }) => name === "kept")).toBe(true);
+});
