@@ -354,8 +354,6 @@ export class Recorder implements Recording {
       if (event.data.source === MUTATION && this.weather(line, event.timestamp)) return;
     } else if (event.type === CUSTOM) {
       this.isWorthSending ||= !BACKGROUND.has(event.data.tag as Tag);
-    } else {
-      this.isWorthSending = true;
     }
     this.weigh(line);
     if (this.lastMinute !== undefined) {

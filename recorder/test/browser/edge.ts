@@ -185,12 +185,17 @@ export class Edge {
 }
 
 /** What `GET /v1/config` answers, with short waits unless told otherwise. */
-export function projectConfig({
-  all = 1,
-  flushMs = 100,
-  sessionMsMax = 3_600_000,
-  segments = {},
-} = {}): Reply {
+export function projectConfig(
+  given: {
+    all?: number;
+    flushMs?: number;
+    flushMaxMs?: number;
+    sessionMsMax?: number;
+    segments?: object;
+  } = {},
+): Reply {
+  const { all = 1, flushMs = 100, sessionMsMax = 3_600_000, segments = {} } = given;
+  const { flushMaxMs = flushMs } = given;
   return {
     status: 200,
     body: {
@@ -198,7 +203,7 @@ export function projectConfig({
       project: "demo",
       sampling: [{ from_ms: 0, all, segment: 0, segments }],
       limits: { session_ms_max: sessionMsMax, events_max: 10_000 },
-      recorder: { flush_first_ms: flushMs, flush_max_ms: flushMs },
+      recorder: { flush_first_ms: flushMs, flush_max_ms: flushMaxMs },
     },
   };
 }

@@ -462,3 +462,21 @@ test("what the edge would not take is tried again by the next page, with the sam
   );
   expect(edge.payloads("tapedeck.custom").some(({ name }) => name === "kept")).toBe(true);
 });
+
+test("ten minutes of a visitor take at most 13 uploads, ten of nobody one", async () => {
+  edge.config = () => projectConfig({ flushMs: 5_000, flushMaxMs: 60_000 });
+  await context.clock.install();
+  const page = await open();
+  await recording(page);
+  const tenMinutes = async (look: (i: number) => Promise<void>) => {
+    const before = edge.uploads.length;
+    for (let i = 0; i < 120; i++) {
+      await look(i);
+      await page.evaluate(() => document.body.append("tick "));
+      await page.clock.runFor(5_000);
+    }
+    return edge.uploads.length - before;
+  };
+  expect(await tenMinutes((i) => page.mouse.move(i, i))).toBeLessThanOrEqual(12);
+  expect(await tenMinutes(async () => {})).toBeLessThanOrEqual(1);
+});
