@@ -1,0 +1,146 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn summarise(events: &[Value]) -> Result<ChunkSummary, SummaryError> {
+    let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
+    let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+    for event in events {
+        summariser.line(&event.to_string())?;
+    }
+    summariser.finish()
+}
+
+fn check(events: &[Value]) -> ChunkSummary {
+    summarise(events).expect("a summary")
+}
+
+fn custom(at_ms: i64, tag: &str, payload: &Value) -> Value {
+    json!({"type": 5, "timestamp": at_ms, "data": {"tag": tag, "payload": payload}})
+}
+
+#[test]
+fn a_checkpoint_is_meta_and_snapshot_side_by_side() {
+    let meta = |t: i64| json!({"type": 4, "timestamp": t, "data": {"href": "https://shop.example/", "width": 1, "height": 1}});
+    let full = |t: i64| json!({"type": 2, "timestamp": t, "data": {}});
+    let other = |t: i64| json!({"type": 3, "timestamp": t, "data": {"source": 0}});
+    let summary = check(&[full(10), meta(20), full(21), other(22), meta(30), other(31), full(32), meta(40)]);
+    assert_eq!(summary.facts.checkpoints, [(21, 1)]);
+    assert_eq!((summary.facts.first_ms, summary.facts.last_ms, summary.facts.events), (10, 40, 8));
+    let opening = summary.opening.expect("from the first meta event");
+    assert_eq!((opening.source, opening.at.at_ms), (OpeningSource::Meta, 20));
+}
+
+#[test]
+fn the_session_event_says_more_than_meta() {
+    let summary = check(&[
+        json!({"type": 4, "timestamp": 1, "data": {"href": "https://shop.example/#"}}),
+        custom(
+            2,
+            "tapedeck.session",
+            &json!({
+                "tab": "Zz9Yy8Xx", "url": "https://shop.example/", "title": "Shop", "release": "1.4.2",
+                "browser": {"user_agent": "UA", "viewport": [1280, 720], "screen": [-1, "x"], "languages": ["de", 7]},
+            }),
+        ),
+    ]);
+    let opening = summary.opening.expect("an opening");
+    assert_eq!((opening.source, opening.title.as_deref()), (OpeningSource::Session, Some("Shop")));
+    let environment = summary.environment.expect("an environment");
+    assert_eq!(environment.browser.viewport, Some((1280, 720)));
+    assert_eq!(environment.browser.screen, None);
+    assert_eq!(environment.browser.languages, ["de"]);
+    assert_eq!(summary.facts.counts.markers, 1);
+}
+
+#[test]
+fn clicks_inputs_errors_and_users_are_counted() {
+    let summary = check(&[
+        json!({"type": 3, "timestamp": 1, "data": {"source": 2, "type": 2, "id": 5}}),
+        json!({"type": 3, "timestamp": 2, "data": {"source": 2, "type": 1, "id": 5}}),
+        json!({"type": 3, "timestamp": 3, "data": {"source": 5, "text": "***", "id": 6}}),
+        custom(4, "tapedeck.error", &json!({"type": "TypeError", "message": "x is undefined"})),
+        custom(5, "tapedeck.error", &json!({"message": 7})),
+        custom(6, "tapedeck.identify", &json!({"user": "u_17"})),
+        custom(7, "tapedeck.identify", &json!({"user": "u_17"})),
+        custom(8, "other.tag", &json!({"user": "u_18"})),
+        json!({"type": 5, "timestamp": 9, "data": "no object"}),
+    ]);
+    assert_eq!(summary.facts.counts, Counts { errors: 2, clicks: 1, inputs: 1, markers: 2 });
+    assert_eq!(summary.facts.active, Some((1, 3)));
+    assert_eq!(summary.users, ["u_17"]);
+    let messages: Vec<&str> = summary.errors.values().map(|error| error.message.as_str()).collect();
+    assert_eq!(messages, ["x is undefined", ""]);
+}
+
+#[test]
+fn what_a_page_does_by_itself_is_not_the_visitor() {
+    let incremental = |t: i64, source: u8, kind: u8| json!({"type": 3, "timestamp": t, "data": {"source": source, "type": kind}});
+    let alone = [incremental(1, 0, 0), incremental(2, 3, 0), incremental(3, 2, 5), incremental(4, 2, 6)];
+    assert_eq!(check(&alone).facts.active, None);
+    let hidden = custom(5, "tapedeck.visibility", &json!({"state": "hidden"}));
+    assert_eq!(check(&[hidden]).facts.active, None);
+    let seen = [
+        custom(1, "tapedeck.session", &json!({})),
+        custom(7, "tapedeck.visibility", &json!({"state": "visible"})),
+        incremental(9, 0, 0),
+    ];
+    assert_eq!(check(&seen).facts.active, Some((1, 7)));
+    assert_eq!(check(&[incremental(3, 1, 0), incremental(4, 6, 0)]).facts.active, Some((3, 4)));
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let errors: Vec<Value> = (0..ERRORS_MAX as i64 + 20)
+        .rev()
+        .map(|t| custom(t, "tapedeck.error", &json!({"message": "m".repeat(10_000)})))
+        .collect();
+    let summary = check(&errors);
+    assert_eq!(summary.facts.counts.errors, ERRORS_MAX as u64 + 20);
+    assert_eq!(summary.errors.len(), ERRORS_MAX);
+    let (first, error) = summary.errors.first_key_value().expect("errors");
+    assert_eq!((first.at_ms, error.message.chars().count()), (0, MESSAGE_CHARS_MAX));
+}
+
+#[test]
+fn damage_is_named() {
+    assert!(matches!(summarise(&[]), Err(SummaryError::Empty)));
+    let error =
+        summarise(&[json!({"type": 3, "timestamp": 1}), json!({"type": 3})]).expect_err("no timestamp");
+    assert_eq!(error.to_string(), "event 1 (from 0)");
+}
+
+#[test]
+fn metadata_may_be_absent_or_strange() {
+    let read = |pairs: &[(&str, &'static str)]| {
+        ChunkMetadata::read(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| *value))
+    };
+    assert_eq!(read(&[]), ChunkMetadata::default());
+    let all =
+        [("received-ms", "105"), ("sent-ms", "100"), ("segments", "b%C3%A9ta,a%2Cb,,"), ("country", "DE")];
+    assert_eq!(
+        read(&all),
+        ChunkMetadata {
+            skew_ms: Some(5),
+            segments: vec!["béta".into(), "a,b".into()],
+            country: Some("DE".into()),
+        }
+    );
+    assert_eq!(
+        read(&[("received-ms", "x"), ("sent-ms", "100"), ("country", "Germany")]),
+        ChunkMetadata::default()
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_line_is_read_without_panic(line in ".{0,200}", payload in ".{0,100}") {
+        let name: ChunkName = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
+        let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+        let _ = summariser.line(&line);
+        for tag in ["session", "error", "navigation", "identify", "custom", "lost"] {
+            let event = custom(1, &format!("tapedeck.{tag}"), &json!({"url": payload, "user": payload, "browser": payload}));
+            prop_assert!(summariser.line(&event.to_string()).is_ok());
+        }
+    }
+}
