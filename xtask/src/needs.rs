@@ -85,14 +85,14 @@ const NEEDS: [Need; 9] = [
         purpose: For::All,
         find: |tree| find_tool(tree, "worker-build", WORKER_BUILD),
         install: |tree| install_tool(tree, "worker-build", WORKER_BUILD),
-        advice: "it is built from crates.io; what stood in the way is said above",
+        advice: "it is built from source; what stood in the way is said above",
     },
     Need {
         name: "wasm-bindgen",
         purpose: For::All,
         find: |tree| find_tool(tree, "wasm-bindgen-cli", &tree.locked_version("wasm-bindgen")?),
         install: |tree| install_tool(tree, "wasm-bindgen-cli", &tree.locked_version("wasm-bindgen")?),
-        advice: "it is built from crates.io; what stood in the way is said above",
+        advice: "it is built from source; what stood in the way is said above",
     },
     Need {
         name: "chromium",

@@ -114,7 +114,7 @@ fn summarise(outcomes: &[Outcome], took: Duration) -> Result<()> {
             broken.push(*name);
         }
     }
-    println!("\n{} passed, {} failed in {}", total.passed, total.failed, seconds(took));
+    println!("\n  in {}\n{} passed, {} failed", seconds(took), total.passed, total.failed);
     if !broken.is_empty() {
         bail!("failed: {}", broken.join(", "));
     }
