@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inState, launch } from "./browser.ts";
+import { launchBrowser } from "../../tests/harness/browser.ts";
+import { inState } from "./browser.ts";
 import { makeUp } from "./recording.ts";
 import { type Stack, startStack } from "./server.ts";
 
@@ -21,7 +22,7 @@ const recording = makeUp({
 
 beforeAll(async () => {
   [browser, stack, axe] = await Promise.all([
-    launch(),
+    launchBrowser(),
     startStack(),
     readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
   ]);

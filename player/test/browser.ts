@@ -1,20 +1,4 @@
-import { type Browser, chromium, type Page } from "playwright-core";
-
-/** Chromium: the one that `CHROMIUM` names, or the usual place. */
-export function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
-}
+import type { Page } from "playwright-core";
 
 /** Waits until the player is in one of these states, and returns it with what else it tells of itself. */
 export async function inState(

@@ -2,7 +2,8 @@
 
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { inState, launch, replayedText, seek } from "./browser.ts";
+import { launchBrowser } from "../../tests/harness/browser.ts";
+import { inState, replayedText, seek } from "./browser.ts";
 import {
   checkpoint,
   clockText,
@@ -33,7 +34,7 @@ const twentyMinutes = makeUp({
 });
 
 beforeAll(async () => {
-  browser = await launch();
+  browser = await launchBrowser();
   recorded = await record(browser);
 });
 afterAll(() => browser.close());

@@ -1,10 +1,10 @@
 /** Serves the built player with a recorded, a made-up and a holed session, to look at: `npm run build && node test/serve.ts`. */
 
-import { launch } from "./browser.ts";
+import { launchBrowser } from "../../tests/harness/browser.ts";
 import { makeUp, manifestOf, record } from "./recording.ts";
 import { startStack } from "./server.ts";
 
-const browser = await launch();
+const browser = await launchBrowser();
 const recorded = await record(browser);
 await browser.close();
 const madeUp = makeUp({

@@ -1,6 +1,7 @@
 /** One Chromium, one edge and one site for the tests of a file, all fresh for each test. */
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { launchBrowser } from "../../../tests/harness/browser.js";
 import type * as Tapedeck_ from "../../src/index.js";
 import { Edge } from "./edge.js";
 import { Site } from "./site.js";
@@ -17,17 +18,7 @@ export let context: BrowserContext;
 beforeAll(async () => {
   edge = await Edge.start();
   site = await Site.start(edge.origin);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await launchBrowser();
 });
 
 beforeEach(async () => {
