@@ -82,4 +82,15 @@ describe("holesOf", () => {
     const [page] = sessionOf("the first chunk is missing").pages;
     expect(page && holesOf(page)).toEqual([]);
   });
+
+  it("ends with the snapshot, where the chunk behind it begins with one", () => {
+    const [page] = sessionOf("inside a hole").pages;
+    const behind = page?.chunks[1];
+    if (page === undefined || behind === undefined) throw new Error("the case has changed");
+    behind.checkpoints = [[behind.first_ms + 40, 1]];
+    expect(holesOf(page)[0]?.toMs).toBe(behind.first_ms + 40);
+    // A snapshot later in the chunk is not waited for.
+    behind.checkpoints = [[behind.first_ms + 4_000, 80]];
+    expect(holesOf(page)[0]?.toMs).toBe(behind.first_ms);
+  });
 });

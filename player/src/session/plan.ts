@@ -121,11 +121,19 @@ export function holesOf(page: Page): Hole[] {
   let before: Chunk | null = null;
   for (const chunk of page.chunks) {
     if (before !== null && chunk.seq > before.seq + 1 && chunk.first_ms > before.last_ms) {
-      holes.push({ page: page.page, fromMs: before.last_ms, toMs: chunk.first_ms });
+      holes.push({ page: page.page, fromMs: before.last_ms, toMs: rightFrom(chunk) });
     }
     before = chunk;
   }
   return holes;
+}
+
+/** From when a chunk behind a hole shows the right picture: where it begins with a checkpoint, only from the full snapshot on. */
+function rightFrom(chunk: Chunk): number {
+  const [checkpoint] = chunk.checkpoints;
+  if (checkpoint === undefined) return chunk.first_ms;
+  const [snapshotMs, metaIndex] = checkpoint;
+  return metaIndex <= 1 ? Math.max(snapshotMs, chunk.first_ms) : chunk.first_ms;
 }
 
 function showing(
