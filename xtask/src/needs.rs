@@ -23,8 +23,6 @@ pub(crate) enum For {
     All,
     /// Tests and benches.
     Tests,
-    /// What is left out without it.
-    Extras,
 }
 
 /// One thing that must be there.
@@ -85,14 +83,14 @@ const NEEDS: [Need; 9] = [
         purpose: For::All,
         find: |tree| find_tool(tree, "worker-build", WORKER_BUILD),
         install: |tree| install_tool(tree, "worker-build", WORKER_BUILD),
-        advice: "it is built from source; what stood in the way is said above",
+        advice: "built from source by cargo install, for which the crate registry must be in reach",
     },
     Need {
         name: "wasm-bindgen",
         purpose: For::All,
         find: |tree| find_tool(tree, "wasm-bindgen-cli", &tree.locked_version("wasm-bindgen")?),
         install: |tree| install_tool(tree, "wasm-bindgen-cli", &tree.locked_version("wasm-bindgen")?),
-        advice: "it is built from source; what stood in the way is said above",
+        advice: "built from source by cargo install, for which the crate registry must be in reach",
     },
     Need {
         name: "chromium",
@@ -103,10 +101,10 @@ const NEEDS: [Need; 9] = [
     },
     Need {
         name: "cargo-deny",
-        purpose: For::Extras,
+        purpose: For::Tests,
         find: |tree| find_tool(tree, "cargo-deny", CARGO_DENY),
         install: |tree| install_tool(tree, "cargo-deny", CARGO_DENY),
-        advice: "cargo install cargo-deny; without it, licences and advisories are not checked",
+        advice: "built from source by cargo install, for which the crate registry must be in reach",
     },
 ];
 
@@ -133,14 +131,13 @@ pub(crate) fn doctor(tree: &Tree) -> Result<()> {
         match (need.find)(tree) {
             Ok(found) => println!("  ok       {:<14} {found}", need.name),
             Err(error) => {
-                let word = if need.purpose == For::Extras { "optional" } else { "MISSING" };
-                missing += usize::from(need.purpose != For::Extras);
-                println!("  {word:<8} {:<14} {error:#}; {}", need.name, need.advice);
+                missing += 1;
+                println!("  MISSING  {:<14} {error:#}; {}", need.name, need.advice);
             }
         }
     }
     if missing > 0 {
-        bail!("{missing} missing: `cargo xtask up` installs what it can");
+        bail!("{missing} missing: `cargo xtask up` and `cargo xtask test` install what they need");
     }
     Ok(())
 }
@@ -156,9 +153,9 @@ pub(crate) fn worker_build(tree: &Tree) -> PathBuf {
     tool(tree, "worker-build", WORKER_BUILD)
 }
 
-/// The licence checker, if it is there.
-pub(crate) fn cargo_deny(tree: &Tree) -> Option<PathBuf> {
-    Some(tool(tree, "cargo-deny", CARGO_DENY)).filter(|path| path.exists()).or_else(|| which("cargo-deny"))
+/// The licence checker.
+pub(crate) fn cargo_deny(tree: &Tree) -> PathBuf {
+    tool(tree, "cargo-deny", CARGO_DENY)
 }
 
 /// The browser that tests drive.

@@ -23,11 +23,7 @@ const STAGES: [Stage; 10] = [
     Stage { name: "format", about: "rustfmt, biome, the docs' table of figures", run: format },
     Stage { name: "lint", about: "clippy, also for the Worker", run: lint },
     Stage { name: "types", about: "tsc and svelte-check in every workspace", run: types },
-    Stage {
-        name: "licences",
-        about: "licences, sources and advisories of dependencies, where cargo-deny is installed",
-        run: licences,
-    },
+    Stage { name: "licences", about: "licences, sources and advisories of dependencies", run: licences },
     Stage { name: "unit", about: "Rust's unit and property tests", run: unit },
     Stage { name: "web", about: "tests of recorder, player and demo shop", run: web },
     Stage { name: "build", about: "everything that the next stages start", run: build },
@@ -149,10 +145,7 @@ fn types(run: &mut Run) -> Result<()> {
 }
 
 fn licences(run: &mut Run) -> Result<()> {
-    let Some(deny) = needs::cargo_deny(run.tree) else {
-        println!("  left out: cargo-deny is not installed");
-        return Ok(());
-    };
+    let deny = needs::cargo_deny(run.tree);
     let mut checks = vec!["check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
     if output(&mut command(&deny, &["fetch", "db"])).is_ok() {
         checks.push("advisories");
