@@ -1,6 +1,7 @@
 /** A chunk's bytes into events: inflated, parsed and bounded, since a recording is written by strangers. */
 
 import { EventType, type eventWithTime } from "@rrweb/types";
+import { type ChunkIndex, indexChunk } from "../entries/chunk.ts";
 import { sanitise } from "./sanitise.ts";
 import { settleTimes } from "./settle.ts";
 import { type Summary, summarise } from "./summary.ts";
@@ -16,6 +17,7 @@ export interface Decoded {
   /** Sorted by time, safe to replay, each mouse position an event of its own. */
   events: eventWithTime[];
   summary: Summary;
+  index: ChunkIndex;
   inflatedBytes: number;
   /** Lines that were no event rrweb could show. */
   refused: number;
@@ -31,6 +33,25 @@ export class DecodeError extends Error {
  * @throws {DecodeError} if it is not one whole gzip member of NDJSON within {@link CHUNK_LIMITS}.
  */
 export async function decodeChunk(body: ArrayBuffer): Promise<Decoded> {
+  const { events, refused, inflatedBytes } = await readChunk(body);
+  // Before the events are changed: these rules speak of them as they were recorded.
+  const summary = summarise(events);
+  const index = indexChunk(events);
+  return { events: settleTimes(events.filter(sanitise)), summary, index, inflatedBytes, refused };
+}
+
+/**
+ * Only the index of one chunk, for chunks that nobody plays.
+ *
+ * @throws {DecodeError} as {@link decodeChunk}.
+ */
+export async function readIndex(body: ArrayBuffer): Promise<ChunkIndex> {
+  return indexChunk((await readChunk(body)).events);
+}
+
+async function readChunk(
+  body: ArrayBuffer,
+): Promise<{ events: eventWithTime[]; refused: number; inflatedBytes: number }> {
   const { text, bytes } = await inflate(body);
   const events: eventWithTime[] = [];
   let refused = 0;
@@ -46,9 +67,7 @@ export async function decodeChunk(body: ArrayBuffer): Promise<Decoded> {
     else events.push(event);
     from = end + 1;
   }
-  // The summary first: its rules speak of the events as they were recorded.
-  const summary = summarise(events);
-  return { events: settleTimes(events.filter(sanitise)), summary, inflatedBytes: bytes, refused };
+  return { events, refused, inflatedBytes: bytes };
 }
 
 async function inflate(body: ArrayBuffer): Promise<{ text: string; bytes: number }> {

@@ -13,7 +13,8 @@ export interface LoaderLimits {
 
 export const LOADER_LIMITS: LoaderLimits = {
   fetchesMax: 6,
-  keptBytesMax: 128 * 1024 * 1024,
+  // As objects, events weigh some three times their text.
+  keptBytesMax: 64 * 1024 * 1024,
   retryMs: 4_000,
 };
 
@@ -35,7 +36,7 @@ export interface LoaderEvents {
  */
 export class Loader {
   readonly #fetch: (name: string, signal: AbortSignal) => Promise<ArrayBuffer>;
-  readonly #decoder: Decoder;
+  readonly #decoder: Pick<Decoder, "decode" | "close">;
   readonly #events: LoaderEvents;
   readonly #limits: LoaderLimits;
   /** In the order of last use, the latest at the end. */
@@ -55,7 +56,7 @@ export class Loader {
 
   constructor(
     fetch: (name: string, signal: AbortSignal) => Promise<ArrayBuffer>,
-    decoder: Decoder,
+    decoder: Pick<Decoder, "decode" | "close">,
     events: LoaderEvents,
     limits: LoaderLimits = LOADER_LIMITS,
   ) {
@@ -93,6 +94,13 @@ export class Loader {
 
   get(name: string): Decoded | undefined {
     return this.#ready.get(name);
+  }
+
+  /** Events in memory. */
+  get eventsHeld(): number {
+    let held = 0;
+    for (const { events } of this.#ready.values()) held += events.length;
+    return held;
   }
 
   /** Tries at once what could not be reached, for instance because the network is back. */

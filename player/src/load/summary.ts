@@ -55,7 +55,7 @@ export function summarise(events: readonly eventWithTime[]): Summary {
       meta = { index, href: event.data.href };
       if (summary.opening === undefined) summary.opening = parseOpening({ url: event.data.href });
     }
-    if (event.type === EventType.IncrementalSnapshot && byVisitor(event.data)) active(at_ms);
+    if (event.type === EventType.IncrementalSnapshot && isByVisitor(event.data)) active(at_ms);
     if (event.type !== EventType.Custom) return;
     const payload = event.data.payload;
     if (typeof payload !== "object" || payload === null) return;
@@ -88,7 +88,7 @@ export function summarise(events: readonly eventWithTime[]): Summary {
   return summary;
 }
 
-function byVisitor(data: incrementalData): boolean {
+export function isByVisitor(data: incrementalData): boolean {
   switch (data.source) {
     case IncrementalSource.MouseInteraction:
       // Scripts and the browser move the focus too.

@@ -1,17 +1,24 @@
-/** Decodes chunks off the main thread. One message in, one out, by `id`. */
+/** Reads chunks off the main thread. One message in, one out, by `id`. */
 
-import { type Decoded, decodeChunk } from "./decode.ts";
+import type { ChunkIndex } from "../entries/chunk.ts";
+import { type Decoded, decodeChunk, readIndex } from "./decode.ts";
 
+/** `play`: all of it; `index`: only what the panels show. */
 export interface DecodeRequest {
   id: number;
+  want: "play" | "index";
   body: ArrayBuffer;
 }
 
-export type DecodeReply = { id: number; decoded: Decoded } | { id: number; error: string };
+export type DecodeReply =
+  | { id: number; decoded: Decoded }
+  | { id: number; index: ChunkIndex }
+  | { id: number; error: string };
 
-addEventListener("message", async ({ data: { id, body } }: MessageEvent<DecodeRequest>) => {
+addEventListener("message", async ({ data: { id, want, body } }: MessageEvent<DecodeRequest>) => {
   try {
-    reply({ id, decoded: await decodeChunk(body) });
+    if (want === "play") reply({ id, decoded: await decodeChunk(body) });
+    else reply({ id, index: await readIndex(body) });
   } catch (error) {
     // Also of an answer too deep to be copied.
     reply({ id, error: error instanceof Error ? error.message : String(error) });

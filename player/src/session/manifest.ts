@@ -77,6 +77,11 @@ export function chunkName(page: string, seq: number, hash: string): string {
   return `${page}-${String(seq).padStart(5, "0")}-${hash}`;
 }
 
+/** The page load that a chunk is of, by its name. */
+export function pageOfChunk(name: string): string {
+  return name.slice(0, name.indexOf("-"));
+}
+
 /** What cannot be read as a reply or a manifest of a version that this player knows. */
 export class FormatError extends Error {
   override name = "FormatError";
