@@ -43,7 +43,8 @@ export function continues(now: readonly Piece[], next: readonly Piece[]): boolea
   return samePieces(now.slice(from, from + next.length), next.slice(0, now.length - from));
 }
 
-function isPosition(event: eventWithTime): boolean {
+/** Where the pointer was, and nothing else. */
+export function isPosition(event: eventWithTime): boolean {
   return (
     event.type === EventType.IncrementalSnapshot &&
     (event.data.source === IncrementalSource.MouseMove ||

@@ -1,12 +1,16 @@
+import type { Entries } from "../entries/entries.ts";
 import type { Decoded } from "../load/decode.ts";
 import type { Decoder } from "../load/decoder.ts";
 import { Loader } from "../load/loader.ts";
+import { type Idle, idleAt, idleStretches } from "../session/idle.ts";
 import { type ChunkRef, chunkName, type Manifest, type NewerChunk } from "../session/manifest.ts";
 import { type LearnedChunk, modelOf } from "../session/model.ts";
 import { type Hole, holesOf, nextChange, type Plan, pageAt, plan } from "../session/plan.ts";
+import { inTab } from "../session/tabs.ts";
 import { type Moment, type Source, SourceError } from "../source/source.ts";
 import type { Piece } from "./pieces.ts";
 import type { Stage } from "./stage.ts";
+import { stepFrom } from "./steps.ts";
 
 /**
  * - `opening`: the session is being asked for.
@@ -35,8 +39,13 @@ export interface State {
   incomplete: boolean;
   /** The page has no checkpoint: there is nothing to show of it. */
   blank: boolean;
-  /** The last jump over a hole: for a moment, so that it can be told. */
-  skipped: Hole | null;
+  /** The last jump over a hole or an idle stretch: for a moment, so that it can be told. */
+  skipped: Skipped | null;
+  /** Stretches in which the visitor did nothing. */
+  idle: Idle[];
+  skipsIdle: boolean;
+  /** The tab whose pages alone are shown, or null: the one with which the visitor was last. */
+  tab: string | null;
   /** Whether the session may still grow. */
   live: boolean;
   /** What is ready to play, of all pages. */
@@ -47,7 +56,15 @@ export interface State {
   trouble: Error | null;
   chunksFetched: number;
   bytesFetched: number;
+  /** Events in memory. */
+  eventsHeld: number;
   speed: number;
+}
+
+export interface Skipped {
+  what: "hole" | "idle";
+  fromMs: number;
+  toMs: number;
 }
 
 /** How far is loaded ahead: a little while paused, so that opening a moment costs little; more while playing, by the speed. */
@@ -62,6 +79,7 @@ export class Player {
   readonly #source: Source;
   readonly #loader: Loader;
   readonly #stage: Stage;
+  readonly #entries: Entries;
   readonly #onchange: (state: State) => void;
   readonly #closed = new AbortController();
   readonly #session: { startMs: number };
@@ -73,7 +91,12 @@ export class Player {
   /** The edge's clock minus ours. */
   #clockMs = 0;
   #model: Manifest | null = null;
+  /** What of the model may be shown: all of it, or one tab. */
+  #shown: Manifest | null = null;
+  #tab: string | null = null;
   #holes: Hole[] = [];
+  #idle: Idle[] = [];
+  #skipsIdle = false;
 
   #status: Status = "opening";
   #error: Error | null = null;
@@ -86,7 +109,7 @@ export class Player {
   #loaded: State["loaded"] = [];
   #progress: State["progress"] = { have: 0, need: 0 };
   #speed = 1;
-  #skipped: { hole: Hole; untilMs: number } | null = null;
+  #skipped: { skipped: Skipped; untilMs: number } | null = null;
   /** When {@link #advance} next has something to decide. */
   #nextMs = Number.NEGATIVE_INFINITY;
   #frame = 0;
@@ -96,12 +119,19 @@ export class Player {
     source: Source,
     decoder: Decoder,
     stage: Stage,
-    options: { sessionStartMs: number; at: Moment; onchange: (state: State) => void },
+    options: {
+      sessionStartMs: number;
+      at: Moment;
+      /** Learns what the chunks tell beside the picture. */
+      entries: Entries;
+      onchange: (state: State) => void;
+    },
   ) {
     this.#source = source;
     this.#stage = stage;
     this.#session = { startMs: options.sessionStartMs };
     this.#target = options.at;
+    this.#entries = options.entries;
     this.#onchange = options.onchange;
     this.#loader = new Loader((name, signal) => source.chunk(name, signal), decoder, {
       onready: (name, decoded) => this.#ready(name, decoded),
@@ -188,9 +218,10 @@ export class Player {
   scrub(timeMs: number): void {
     if (this.#model === null) return;
     const time = this.#bounded(timeMs);
-    const page = pageAt(this.#model, time);
+    const shown = this.#shown as Manifest;
+    const page = pageAt(shown, time);
     if (page === null) return;
-    const { needed } = plan(this.#model, page, time, { ms: 0, chunksMax: 0 });
+    const { needed } = plan(shown, page, time, { ms: 0, chunksMax: 0 });
     if (needed.every((name) => this.#loader.get(name) !== undefined)) this.seek(time);
   }
 
@@ -199,6 +230,32 @@ export class Player {
     this.#stage.setSpeed(speed);
     this.#nextMs = Number.NEGATIVE_INFINITY;
     this.#update();
+  }
+
+  /** Goes to the next event, or the last one before. */
+  step(direction: 1 | -1): void {
+    if (this.#shown === null) return;
+    this.pause();
+    this.seek(stepFrom(this.#shown, this.#pieces, Math.round(this.#timeMs), direction));
+  }
+
+  setSkipsIdle(skips: boolean): void {
+    this.#skipsIdle = skips;
+    this.#update();
+    this.#publish();
+  }
+
+  /** Shows the pages of one tab only, or with null of that with which the visitor was last. */
+  setTab(tab: string | null): void {
+    this.#stage.pause();
+    this.#tab = tab;
+    this.#remodel();
+  }
+
+  /** Entries were read that no chunk of the player's brought. */
+  learn(): void {
+    this.#findIdle();
+    this.#publish();
   }
 
   /** Tries at once what failed. */
@@ -241,7 +298,11 @@ export class Player {
     this.#publish();
   }
 
-  #ready(name: string, { summary, inflatedBytes }: Decoded): void {
+  #ready(name: string, { summary, index, inflatedBytes }: Decoded): void {
+    if (!this.#entries.has(name)) {
+      this.#entries.add(name, index);
+      this.#findIdle();
+    }
     const newer = this.#newer.find((ref) => refName(ref) === name);
     if (newer === undefined || this.#learned.has(name)) {
       this.#update();
@@ -254,7 +315,9 @@ export class Player {
   /** What is known of the session has changed. */
   #remodel(): void {
     this.#model = modelOf(this.#manifest, [...this.#learned.values()], this.#lost);
+    this.#shown = this.#model && inTab(this.#model, this.#tab);
     this.#holes = (this.#model?.pages ?? []).flatMap(holesOf);
+    this.#findIdle();
     this.#nextMs = Number.NEGATIVE_INFINITY;
     const unlearned = this.#unlearned();
     if (this.#model === null) {
@@ -285,15 +348,22 @@ export class Player {
     const model = this.#model;
     if (model === null || this.#status === "failed") return;
     if (this.#stage.playing) this.#timeMs = this.#bounded(this.#stage.timeMs);
-    if (this.#wanting) this.#leaveHole();
-    const page = pageAt(model, this.#timeMs) as string;
-    let next = this.#planned(model, page);
+    if (this.#wanting) this.#leave();
+    const shown = this.#shown as Manifest;
+    const page = pageAt(shown, this.#timeMs) as string;
+    let next = this.#planned(shown, page);
     if (next.showsMs !== null && next.showsMs > this.#timeMs) {
       this.#timeMs = next.showsMs;
-      next = this.#planned(model, page);
+      next = this.#planned(shown, page);
     }
     this.#plan = next;
-    this.#nextMs = Math.min(nextChange(model, this.#timeMs), this.#timeMs + 1_000 * this.#speed);
+    this.#nextMs = Math.min(
+      nextChange(shown, this.#timeMs),
+      this.#timeMs + 1_000 * this.#speed,
+      this.#skipsIdle
+        ? (this.#idle.find(({ fromMs }) => fromMs > this.#timeMs)?.fromMs ?? Infinity)
+        : Infinity,
+    );
     this.#loader.want([...next.needed, ...next.ahead, ...this.#unlearned()]);
     this.#pieces = this.#available(next);
     this.#measure(model, next);
@@ -343,18 +413,32 @@ export class Player {
     return pieces;
   }
 
-  /** Playing does not wait through what is missing. */
-  #leaveHole(): void {
+  /** Playing does not wait through what is missing, nor, if that is wished, through what is idle. */
+  #leave(): void {
     const hole = this.#holeAt(this.#timeMs);
-    if (hole === null) return;
+    const idle = this.#skipsIdle ? idleAt(this.#idle, this.#timeMs) : null;
+    const left = hole ?? idle;
+    if (left === null) return;
     this.#stage.pause();
-    this.#timeMs = hole.toMs;
-    this.#skipped = { hole, untilMs: performance.now() + SKIPPED_SHOWN_MS };
+    const skipped: Skipped = {
+      what: hole === null ? "idle" : "hole",
+      fromMs: hole === null ? this.#timeMs : left.fromMs,
+      toMs: left.toMs,
+    };
+    this.#timeMs = left.toMs;
+    this.#skipped = { skipped, untilMs: performance.now() + SKIPPED_SHOWN_MS };
+  }
+
+  #findIdle(): void {
+    this.#idle =
+      this.#model === null
+        ? []
+        : idleStretches(this.#model, (chunk) => this.#entries.activity(chunk));
   }
 
   #holeAt(timeMs: number): Hole | null {
-    if (this.#model === null) return null;
-    const page = pageAt(this.#model, timeMs);
+    if (this.#shown === null) return null;
+    const page = pageAt(this.#shown, timeMs);
     return (
       this.#holes.find(
         (hole) => hole.page === page && hole.fromMs < timeMs && timeMs < hole.toMs,
@@ -420,13 +504,17 @@ export class Player {
       inHole: this.#holeAt(this.#timeMs),
       incomplete: (this.#plan?.holes.length ?? 0) > 0,
       blank: this.#plan !== null && this.#plan.showsMs === null,
-      skipped: this.#skipped?.hole ?? null,
+      skipped: this.#skipped?.skipped ?? null,
+      idle: this.#idle,
+      skipsIdle: this.#skipsIdle,
+      tab: this.#tab,
       live: this.#live(),
       loaded: this.#loaded,
       progress: this.#progress,
       trouble: this.#loader.trouble,
       chunksFetched: this.#loader.fetches,
       bytesFetched: this.#loader.bytes,
+      eventsHeld: this.#loader.eventsHeld,
       speed: this.#speed,
     });
   }
