@@ -1,17 +1,47 @@
 //! A project's configuration: `spec/config.md`. What is refused here is refused at deploy by the same code.
 
+mod budget;
+mod limits;
+mod place;
+mod recorder;
+mod rules;
+mod viewers;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use budget::{Budget, Pressure};
+pub use limits::Limits;
+pub use recorder::{Clicks, NetworkPrivacy, PRIVACY_ENTRIES_MAX, Privacy, RecorderSettings};
+pub use rules::{ErrorFacts, ErrorPattern, ErrorRules, GroupRule, RULES_MAX, Retention, RetentionRule};
+pub use viewers::{AccessConfig, Role, VIEWERS_MAX, Viewer};
 
 use crate::ids::{ProjectId, ProjectKey};
 use crate::origin::OriginPattern;
 use crate::sampling::Rates;
 use crate::scrub::Scrubber;
+use crate::user_hash::UserHashKey;
+use crate::wildcard::Wildcard;
 
 /// Largest config object in bytes.
 pub const CONFIG_BYTES_MAX: usize = 256 * 1024;
 
 /// The form of `config/projects/{project}.json` that this code reads.
 pub const CONFIG_VERSION: u32 = 1;
+
+/// Most pages that are excluded.
+pub const EXCLUDED_PAGES_MAX: usize = 50;
+
+/// Most origins in one list, and most project keys.
+pub const ORIGINS_MAX: usize = 100;
+
+/// Most dated entries of rates, and most named segments in one.
+pub const RATES_MAX: usize = 100;
+
+/// Largest number that every reader of JSON keeps exactly.
+const EXACT_MAX: u64 = 1 << 53;
 
 /// Why a config is refused.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +53,13 @@ pub enum ConfigError {
         bytes: usize,
     },
     /// Not JSON of the form that the spec gives.
-    #[error("config is not of the form in spec/config.md")]
-    Form(#[from] serde_json::Error),
+    #[error("config{} is not of the form in spec/config.md", .field.as_ref().map(|field| format!(" field {field}")).unwrap_or_default())]
+    Form {
+        /// Path of the field, where it is one.
+        field: Option<String>,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// A version that this code does not know.
     #[error("config has version {found}, this program reads version {CONFIG_VERSION}")]
     Version {
@@ -70,111 +105,67 @@ pub struct ProjectConfig {
     /// Who may watch.
     #[serde(default)]
     pub viewers: Vec<Viewer>,
+    /// Cloudflare Access in front of viewers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessConfig>,
+    /// Raising it ends all grants and tickets given out before.
+    #[serde(default)]
+    pub share_epoch: u64,
+    /// Key of user hashes; without it nobody can be erased by user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_hash_key: Option<UserHashKey>,
+    /// How users' ids are stored.
+    #[serde(default)]
+    pub users: UserStorage,
+    /// What happens to browsers that are no person's.
+    #[serde(default)]
+    pub bots: BotPolicy,
+    /// Paths of pages that are never recorded.
+    #[serde(default)]
+    pub excluded_pages: Vec<Wildcard>,
+    /// How much is admitted a day; without it everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// What recorders mask.
+    #[serde(default)]
+    pub privacy: Privacy,
+    /// Which clicks tell of trouble.
+    #[serde(default)]
+    pub clicks: Clicks,
+    /// How errors are grouped.
+    #[serde(default)]
+    pub errors: ErrorRules,
+    /// What is kept longer.
+    #[serde(default)]
+    pub retention: Retention,
+    /// Whence a replayed page may load images and fonts.
+    #[serde(default)]
+    pub asset_origins: Vec<OriginPattern>,
     /// Where chunks and manifests lie, if not beside the config.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreLocation>,
 }
 
-/// Limits of one upload and one session. Bytes, counts, milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Limits {
-    /// Largest batch as it is sent.
-    pub compressed_bytes_max: usize,
-    /// Largest batch after inflating.
-    pub inflated_bytes_max: usize,
-    /// Largest ratio of inflated to compressed bytes.
-    pub ratio_max: usize,
-    /// Most events in a batch.
-    pub events_max: usize,
-    /// Longest session.
-    pub session_ms_max: i64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            compressed_bytes_max: 2 * 1024 * 1024,
-            inflated_bytes_max: 16 * 1024 * 1024,
-            ratio_max: 200,
-            events_max: 10_000,
-            session_ms_max: 60 * 60 * 1000,
-        }
-    }
-}
-
-impl Limits {
-    /// What no config may exceed: what a Worker's 128 MB bear, with several requests in flight.
-    pub const CEILING: Self = Self {
-        compressed_bytes_max: 8 * 1024 * 1024,
-        inflated_bytes_max: 32 * 1024 * 1024,
-        ratio_max: 1_000,
-        events_max: 100_000,
-        session_ms_max: 24 * 60 * 60 * 1000,
-    };
-
-    fn validate(&self) -> Result<(), ConfigError> {
-        let check = |field: &str, found: u64, ceiling: u64| {
-            if (1..=ceiling).contains(&found) {
-                return Ok(());
-            }
-            Err(ConfigError::Field {
-                field: format!("limits.{field}"),
-                found: found.to_string(),
-                expected: format!("1 to {ceiling}"),
-            })
-        };
-        let ceiling = Self::CEILING;
-        check("compressed_bytes_max", self.compressed_bytes_max as u64, ceiling.compressed_bytes_max as u64)?;
-        check("inflated_bytes_max", self.inflated_bytes_max as u64, ceiling.inflated_bytes_max as u64)?;
-        check("ratio_max", self.ratio_max as u64, ceiling.ratio_max as u64)?;
-        check("events_max", self.events_max as u64, ceiling.events_max as u64)?;
-        check(
-            "session_ms_max",
-            u64::try_from(self.session_ms_max).unwrap_or(0),
-            ceiling.session_ms_max.unsigned_abs(),
-        )
-    }
-}
-
-/// When a recorder sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RecorderSettings {
-    /// Wait before the first batch of a page load, in milliseconds.
-    pub flush_first_ms: u32,
-    /// Longest wait between two batches, in milliseconds.
-    pub flush_max_ms: u32,
-}
-
-impl Default for RecorderSettings {
-    fn default() -> Self {
-        Self { flush_first_ms: 5_000, flush_max_ms: 60_000 }
-    }
-}
-
-/// One who may watch: known by the digest of a bearer token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Viewer {
-    /// For people: whose token it is.
-    pub name: String,
-    /// SHA-256 of the token's UTF-8 bytes, 64 lower-case hex digits.
-    pub sha256: String,
-    /// What the holder may do.
-    pub role: Role,
-    /// Unix milliseconds from which the token is void; absent for never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_ms: Option<i64>,
-}
-
-/// What a viewer may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How the edge stores the `user` of `tapedeck.identify`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Watch.
-    Viewer,
-    /// Watch, and decide about recordings.
-    Admin,
+pub enum UserStorage {
+    /// As it comes.
+    #[default]
+    Plain,
+    /// As its user hash.
+    Hashed,
+}
+
+/// What happens to browsers whose user agent says that they are no person's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BotPolicy {
+    /// They are not recorded.
+    #[default]
+    Drop,
+    /// They are.
+    Keep,
 }
 
 /// A bucket behind an S3 endpoint.
@@ -205,6 +196,15 @@ pub struct RecorderConfig<'a> {
     sampling: &'a [Rates],
     limits: &'a Limits,
     recorder: &'a RecorderSettings,
+    excluded_pages: &'a [Wildcard],
+    privacy: &'a Privacy,
+    clicks: RecorderClicks,
+}
+
+/// What a recorder needs to know of [`Clicks`].
+#[derive(Debug, Serialize)]
+struct RecorderClicks {
+    dead_ms: u32,
 }
 
 impl KeyConfig {
@@ -233,43 +233,46 @@ impl ProjectConfig {
     /// # Errors
     /// As [`ProjectConfig::parse`].
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let wrong = |field: String, found: String, expected: &str| ConfigError::Field {
-            field,
-            found,
-            expected: expected.to_owned(),
-        };
-        if self.sampling.is_empty() {
-            return Err(wrong("sampling".into(), "empty".into(), "at least one entry"));
-        }
-        for (i, rates) in self.sampling.iter().enumerate() {
-            for (name, rate) in rates.named() {
-                if !(0.0..=1.0).contains(&rate) {
-                    return Err(wrong(format!("sampling[{i}].{name}"), rate.to_string(), "0 to 1"));
-                }
-            }
-        }
+        check_count("keys", self.keys.len(), ORIGINS_MAX)?;
+        check_count("origins", self.origins.len(), ORIGINS_MAX)?;
+        self.validate_sampling()?;
         self.limits.validate()?;
-        let RecorderSettings { flush_first_ms, flush_max_ms } = self.recorder;
-        if !(500..=60_000).contains(&flush_first_ms) {
-            return Err(wrong("recorder.flush_first_ms".into(), flush_first_ms.to_string(), "500 to 60000"));
+        self.recorder.validate()?;
+        check_count("viewers", self.viewers.len(), VIEWERS_MAX)?;
+        let mut viewers = self.viewers.iter().enumerate();
+        viewers.try_for_each(|(i, viewer)| viewer.validate(&format!("viewers[{i}]")))?;
+        self.access.as_ref().map_or(Ok(()), AccessConfig::validate)?;
+        if self.share_epoch > EXACT_MAX {
+            return Err(wrong("share_epoch", self.share_epoch, &format!("0 to {EXACT_MAX}")));
         }
-        if !(flush_first_ms..=600_000).contains(&flush_max_ms) {
+        if self.users == UserStorage::Hashed && self.user_hash_key.is_none() {
             return Err(wrong(
-                "recorder.flush_max_ms".into(),
-                flush_max_ms.to_string(),
-                "flush_first_ms to 600000",
+                "users",
+                "hashed without user_hash_key",
+                "plain, or a user_hash_key beside it",
             ));
         }
-        for (i, viewer) in self.viewers.iter().enumerate() {
-            let is_digest = viewer.sha256.len() == 64
-                && viewer.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            if !is_digest {
-                // The value stays out of the text: somebody may have put the token itself here.
-                return Err(wrong(
-                    format!("viewers[{i}].sha256"),
-                    format!("{} characters", viewer.sha256.len()),
-                    "64 lower-case hex digits: the SHA-256 of the token",
-                ));
+        check_count("excluded_pages", self.excluded_pages.len(), EXCLUDED_PAGES_MAX)?;
+        self.budget.as_ref().map_or(Ok(()), Budget::validate)?;
+        self.privacy.validate()?;
+        self.clicks.validate()?;
+        self.errors.validate()?;
+        self.retention.validate()?;
+        check_count("asset_origins", self.asset_origins.len(), ORIGINS_MAX)?;
+        self.store.as_ref().map_or(Ok(()), StoreLocation::validate)
+    }
+
+    fn validate_sampling(&self) -> Result<(), ConfigError> {
+        if self.sampling.is_empty() {
+            return Err(wrong("sampling", "empty", "at least one entry"));
+        }
+        check_count("sampling", self.sampling.len(), RATES_MAX)?;
+        for (i, rates) in self.sampling.iter().enumerate() {
+            check_count(&format!("sampling[{i}].segments"), rates.segments.len(), RATES_MAX)?;
+            for (name, rate) in rates.named() {
+                if !(0.0..=1.0).contains(&rate) {
+                    return Err(wrong(format!("sampling[{i}].{name}"), rate, "0 to 1"));
+                }
             }
         }
         Ok(())
@@ -284,7 +287,22 @@ impl ProjectConfig {
             sampling: &self.sampling,
             limits: &self.limits,
             recorder: &self.recorder,
+            excluded_pages: &self.excluded_pages,
+            privacy: &self.privacy,
+            clicks: RecorderClicks { dead_ms: self.clicks.dead_ms },
         }
+    }
+}
+
+impl StoreLocation {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let is_endpoint = Url::parse(&self.endpoint)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none());
+        if !is_endpoint {
+            return Err(wrong("store.endpoint", format!("{:?}", self.endpoint), "https://host"));
+        }
+        check_text("store.bucket", &self.bucket, 63)?;
+        check_text("store.region", &self.region, 63)
     }
 }
 
@@ -296,90 +314,47 @@ fn parse_bounded<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, ConfigEr
     if bytes.len() > CONFIG_BYTES_MAX {
         return Err(ConfigError::TooLarge { bytes: bytes.len() });
     }
+    let form = |source: serde_json::Error| {
+        let field = place::place(bytes, &source);
+        ConfigError::Form { field: Some(field).filter(|field| !field.is_empty()), source }
+    };
     // The version first: a newer form deserves that message and not one about some field of it.
-    let Version { version } = serde_json::from_slice(bytes)?;
+    let Version { version } = serde_json::from_slice(bytes).map_err(form)?;
     if version != CONFIG_VERSION {
         return Err(ConfigError::Version { found: version });
     }
-    Ok(serde_json::from_slice(bytes)?)
+    serde_json::from_slice(bytes).map_err(form)
+}
+
+fn wrong(field: impl Into<String>, found: impl fmt::Display, expected: &str) -> ConfigError {
+    ConfigError::Field { field: field.into(), found: found.to_string(), expected: expected.to_owned() }
+}
+
+fn check_range(field: &str, found: u32, from: u32, to: u32) -> Result<(), ConfigError> {
+    if (from..=to).contains(&found) { Ok(()) } else { Err(wrong(field, found, &format!("{from} to {to}"))) }
+}
+
+fn check_count(field: &str, found: usize, max: usize) -> Result<(), ConfigError> {
+    if found <= max {
+        Ok(())
+    } else {
+        Err(wrong(field, format!("{found} entries"), &format!("at most {max}")))
+    }
+}
+
+fn check_text(field: &str, found: &str, chars_max: usize) -> Result<(), ConfigError> {
+    let chars = found.chars().count();
+    if (1..=chars_max).contains(&chars) {
+        return Ok(());
+    }
+    Err(wrong(field, format!("{chars} characters"), &format!("1 to {chars_max}")))
+}
+
+fn check_texts(field: &str, found: &[String], max: usize, chars_max: usize) -> Result<(), ConfigError> {
+    check_count(field, found.len(), max)?;
+    let mut texts = found.iter().enumerate();
+    texts.try_for_each(|(i, text)| check_text(&format!("{field}[{i}]"), text, chars_max))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn minimal() -> Value {
-        json!({
-            "version": 1, "revision": 1, "project": "demo", "keys": ["pk_0123456789ABCDEFGHIJKL"],
-            "origins": ["https://shop.example"], "sampling": [{"from_ms": 0, "all": 0.1}],
-        })
-    }
-
-    /// The config after `change`, or the error's text.
-    fn check(change: impl FnOnce(&mut Value)) -> Result<ProjectConfig, String> {
-        let mut config = minimal();
-        change(&mut config);
-        ProjectConfig::parse(config.to_string().as_bytes()).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn defaults_are_filled_in() {
-        let config = check(|_| ()).expect("the minimal config");
-        assert_eq!(config.limits, Limits::default());
-        assert!((config.sampling[0].error - 1.0).abs() < f64::EPSILON);
-        assert_eq!(
-            serde_json::to_value(config.for_recorder()).expect("json"),
-            json!({
-                "version": 1, "project": "demo",
-                "sampling": [{"from_ms": 0, "all": 0.1, "error": 1.0, "support": 1.0, "segment": 1.0, "manual": 1.0}],
-                "limits": {"compressed_bytes_max": 2_097_152, "inflated_bytes_max": 16_777_216, "ratio_max": 200,
-                           "events_max": 10_000, "session_ms_max": 3_600_000},
-                "recorder": {"flush_first_ms": 5_000, "flush_max_ms": 60_000},
-            })
-        );
-    }
-
-    #[test]
-    fn limits_reach_the_ceiling_and_no_further() {
-        assert!(check(|c| c["limits"] = json!({"inflated_bytes_max": 33_554_432})).is_ok());
-        assert_eq!(
-            check(|c| c["limits"] = json!({"inflated_bytes_max": 33_554_433})),
-            Err("config field limits.inflated_bytes_max is 33554433, expected 1 to 33554432".into())
-        );
-        assert!(check(|c| c["limits"] = json!({"session_ms_max": -1})).is_err());
-        assert!(check(|c| c["limits"] = json!({"events_max": 0})).is_err());
-    }
-
-    #[test]
-    fn a_wrong_field_is_named() {
-        assert_eq!(
-            check(|c| c["sampling"][0]["all"] = json!(1.5)),
-            Err("config field sampling[0].all is 1.5, expected 0 to 1".into())
-        );
-        assert_eq!(
-            check(|c| c["sampling"] = json!([])),
-            Err("config field sampling is empty, expected at least one entry".into())
-        );
-        assert_eq!(
-            check(|c| c["version"] = json!(2)),
-            Err("config has version 2, this program reads version 1".into())
-        );
-        assert!(check(|c| c["origins"] = json!(["shop.example"])).is_err());
-        assert!(check(|c| c["scrub"] = json!({"patterns": [{"name": "p", "regex": "(x"}]})).is_err());
-        assert!(check(|c| c["recorder"] = json!({"flush_max_ms": 1_000})).is_err());
-    }
-
-    #[test]
-    fn a_token_in_place_of_its_digest_is_not_repeated() {
-        let viewers = json!([{"name": "x", "role": "viewer", "sha256": "vt_secret"}]);
-        let error = check(|c| c["viewers"] = viewers).expect_err("no digest");
-        assert!(!error.contains("secret"), "{error}");
-    }
-
-    #[test]
-    fn a_large_object_is_not_parsed() {
-        let bytes = vec![b' '; CONFIG_BYTES_MAX + 1];
-        assert!(matches!(ProjectConfig::parse(&bytes), Err(ConfigError::TooLarge { .. })));
-    }
-}
+mod tests;

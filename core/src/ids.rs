@@ -117,6 +117,54 @@ text_id!(
     |b| b.len() == 32 && is_lower_hex(b)
 );
 
+text_id!(
+    /// A request to erase or pin: when it was made, and 16 random hex digits.
+    RequestId, "request", "{requested_ms:013}-{16 lower-case hex digits}",
+    |b| b.len() == 30 && b[..13].iter().all(u8::is_ascii_digit) && b[13] == b'-' && is_lower_hex(&b[14..])
+);
+
+text_id!(
+    /// A file of a table: the first 16 hex digits of SHA-256 over its bytes.
+    IndexFileId, "index file", "16 lower-case hex digits",
+    |b| b.len() == 16 && is_lower_hex(b)
+);
+
+text_id!(
+    /// A set of chunks: the first 8 hex digits of SHA-256 over their sorted names, each with a newline (`spec/tape.md`).
+    SetHash, "set of chunks", "8 lower-case hex digits",
+    |b| b.len() == 8 && is_lower_hex(b)
+);
+
+impl RequestId {
+    /// A new one. `requested_ms` is Unix milliseconds, before the year 2286.
+    #[must_use]
+    pub fn new(requested_ms: i64, random: [u8; 8]) -> Self {
+        Self(format!("{:013}-{}", requested_ms.clamp(0, 9_999_999_999_999), hex(&random)))
+    }
+
+    /// When it was made, in Unix milliseconds.
+    #[must_use]
+    pub fn requested_ms(&self) -> i64 {
+        self.0[..13].parse().unwrap_or_default()
+    }
+}
+
+impl IndexFileId {
+    /// The name of a file, from its finished SHA-256.
+    #[must_use]
+    pub fn of_digest(digest: &[u8]) -> Self {
+        Self(hex(&digest[..8]))
+    }
+}
+
+impl SetHash {
+    /// The name of a set, from its finished SHA-256.
+    #[must_use]
+    pub fn of_digest(digest: &[u8]) -> Self {
+        Self(hex(&digest[..4]))
+    }
+}
+
 impl ContentHash {
     /// The name of these bytes, from their finished SHA-256.
     #[must_use]
@@ -270,6 +318,23 @@ mod tests {
         check::<PageId>("a1B2c3D-", false);
         check::<ContentHash>("00ff00ff", true);
         check::<ContentHash>("00FF00ff", false);
+    }
+
+    #[test]
+    fn requests_files_and_sets() {
+        check::<RequestId>("1700000000000-00112233445566ff", true);
+        check::<RequestId>("170000000000-00112233445566ff0", false);
+        check::<RequestId>("1700000000000-00112233445566f", false);
+        check::<RequestId>("1700000000000_00112233445566ff", false);
+        check::<RequestId>("1700000000000-00112233445566FF", false);
+        check::<IndexFileId>("00112233445566ff", true);
+        check::<IndexFileId>("00112233445566f", false);
+        check::<SetHash>("0011ff00", true);
+        check::<SetHash>("0011ff0g", false);
+        let id = RequestId::new(1_700_000_000_000, [0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0xff]);
+        assert_eq!(id.as_str(), "1700000000000-00112233445566ff");
+        assert_eq!(id.requested_ms(), 1_700_000_000_000);
+        assert_eq!(RequestId::new(7, [0; 8]).as_str(), "0000000000007-0000000000000000");
     }
 
     #[test]

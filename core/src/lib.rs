@@ -10,6 +10,7 @@
 
 pub mod admit;
 pub mod config;
+pub mod day;
 pub mod event_line;
 pub mod ids;
 pub mod inflate;
@@ -17,10 +18,13 @@ pub mod manifest;
 pub mod object_key;
 pub mod origin;
 pub mod reply;
+pub mod request;
 pub mod sampling;
 pub mod scrub;
 pub mod store;
 pub mod summary;
 pub mod text;
 pub mod upload;
+pub mod user_hash;
 pub mod viewer;
+pub mod wildcard;

@@ -7,12 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ContentHash, IdError, PageId, ProjectId, ProjectKey, Seq, SessionId, shard};
 
-/// Why an object's key is not that of a chunk.
+mod audit;
+mod index;
+mod request;
+mod tape;
+mod usage;
+
+pub use audit::AuditKey;
+pub use index::{IndexKey, IndexLevel, IndexTable, ReplacedKey, index_day_prefix};
+pub use request::{ErasureStateKey, PinKey, RequestKey, SessionTombstoneKey, UserTombstoneKey};
+pub use tape::{ArchiveClass, TapeKey};
+pub use usage::{QuarantineKey, UsageKey};
+
+/// Why a text is not the key of the object that was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ChunkKeyError {
-    /// The key has other parts than a chunk's.
-    #[error("key {0:?} is not chunks/{{project}}/{{shard}}/{{session}}/{{page}}-{{seq}}-{{hash}}.ndjson.gz")]
-    Shape(String),
+pub enum KeyError {
+    /// The key has other parts.
+    #[error("key {key:?} is not {expected}")]
+    Shape {
+        /// The whole key.
+        key: String,
+        /// The form it should have.
+        expected: &'static str,
+    },
     /// One part is not the id it should be.
     #[error("key {key:?} has a part of the wrong form")]
     Id {
@@ -31,6 +48,47 @@ pub enum ChunkKeyError {
         /// The shard that project and session give.
         expected: String,
     },
+}
+
+/// A key that is being parsed.
+#[derive(Clone, Copy)]
+struct Parsing<'a> {
+    key: &'a str,
+    expected: &'static str,
+}
+
+impl<'a> Parsing<'a> {
+    fn wrong(self) -> KeyError {
+        KeyError::Shape { key: self.key.to_owned(), expected: self.expected }
+    }
+
+    /// The key's parts between slashes, if they are as many as that.
+    fn parts<const N: usize>(self) -> Result<[&'a str; N], KeyError> {
+        let parts: Vec<&str> = self.key.split('/').collect();
+        parts.try_into().map_err(|_| self.wrong())
+    }
+
+    fn literal(self, found: &str, literal: &str) -> Result<(), KeyError> {
+        if found == literal { Ok(()) } else { Err(self.wrong()) }
+    }
+
+    fn without_suffix(self, part: &'a str, suffix: &str) -> Result<&'a str, KeyError> {
+        part.strip_suffix(suffix).ok_or_else(|| self.wrong())
+    }
+
+    fn id<T: FromStr<Err = IdError>>(self, part: &str) -> Result<T, KeyError> {
+        part.parse().map_err(|source| KeyError::Id { key: self.key.to_owned(), source })
+    }
+
+    /// The session, which has to be in its shard.
+    fn session(self, project: &ProjectId, found: &str, session: &str) -> Result<SessionId, KeyError> {
+        let session = self.id(session)?;
+        let expected = shard(project, &session);
+        if expected == found {
+            return Ok(session);
+        }
+        Err(KeyError::Shard { key: self.key.to_owned(), found: found.to_owned(), expected })
+    }
 }
 
 /// A chunk within its session: which batch of which page load, and what was in it.
@@ -103,23 +161,17 @@ impl fmt::Display for ChunkKey {
 }
 
 impl FromStr for ChunkKey {
-    type Err = ChunkKeyError;
+    type Err = KeyError;
 
-    fn from_str(key: &str) -> Result<Self, ChunkKeyError> {
-        let parts: Vec<&str> = key.split('/').collect();
-        let ["chunks", project, found, session, file] = parts[..] else {
-            return Err(ChunkKeyError::Shape(key.to_owned()));
-        };
-        let name = file.strip_suffix(".ndjson.gz").ok_or_else(|| ChunkKeyError::Shape(key.to_owned()))?;
-        let in_key = |source| ChunkKeyError::Id { key: key.to_owned(), source };
-        let project: ProjectId = project.parse().map_err(in_key)?;
-        let session: SessionId = session.parse().map_err(in_key)?;
-        let name: ChunkName = name.parse().map_err(in_key)?;
-        let expected = shard(&project, &session);
-        if expected != found {
-            return Err(ChunkKeyError::Shard { key: key.to_owned(), found: found.to_owned(), expected });
-        }
-        Ok(Self { project, session, name })
+    fn from_str(key: &str) -> Result<Self, KeyError> {
+        const EXPECTED: &str = "chunks/{project}/{shard}/{session}/{page}-{seq}-{hash}.ndjson.gz";
+        let parsing = Parsing { key, expected: EXPECTED };
+        let [chunks, project, shard, session, file] = parsing.parts()?;
+        parsing.literal(chunks, "chunks")?;
+        let name = parsing.without_suffix(file, ".ndjson.gz")?;
+        let project: ProjectId = parsing.id(project)?;
+        let session = parsing.session(&project, shard, session)?;
+        Ok(Self { project, session, name: parsing.id(name)? })
     }
 }
 
@@ -152,6 +204,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Checks that a key is parsed into what writes it again, and that nothing near it is.
+    #[track_caller]
+    pub(super) fn check<K: FromStr<Err = KeyError> + fmt::Display>(key: &str, near: &[&str]) {
+        let parsed: K = key.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(parsed.to_string(), key);
+        let slips = [
+            String::new(),
+            format!("/{key}"),
+            format!("{key}/"),
+            format!("{key}x"),
+            key.replacen('/', "//", 1),
+        ];
+        for wrong in slips.iter().map(String::as_str).chain(near.iter().copied()) {
+            assert!(wrong.parse::<K>().is_err(), "{wrong}");
+        }
+    }
+
     #[test]
     fn other_keys_are_not_chunks() {
         for key in [
@@ -178,7 +247,7 @@ mod tests {
         let wrong = right.replacen(&format!("/{expected}/"), &format!("/{found}/"), 1);
         assert_eq!(
             wrong.parse::<ChunkKey>(),
-            Err(ChunkKeyError::Shard { key: wrong.clone(), found: found.to_owned(), expected })
+            Err(KeyError::Shard { key: wrong.clone(), found: found.to_owned(), expected })
         );
     }
 

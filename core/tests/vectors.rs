@@ -238,6 +238,33 @@ fn origins() {
     );
 }
 
+/// What recorders see of a config, and why one is refused.
+#[test]
+fn config() {
+    #[derive(Serialize, Deserialize)]
+    struct Case {
+        name: String,
+        config: Box<RawValue>,
+        recorder: Value,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Refused {
+        config: Box<RawValue>,
+        error: String,
+    }
+    Vectors::<Case, Refused>::check(
+        "config.json",
+        |case| {
+            let config = ProjectConfig::parse(case.config.get().as_bytes()).expect("a config");
+            case.recorder = serde_json::to_value(config.for_recorder()).expect("json");
+        },
+        |refused| {
+            let error = ProjectConfig::parse(refused.config.get().as_bytes()).expect_err("a wrong config");
+            refused.error = error.to_string();
+        },
+    );
+}
+
 /// Chunks in the order in which they come, which must not matter, and the manifest's very bytes.
 #[test]
 fn manifests() {

@@ -9,7 +9,7 @@ use futures_util::stream;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use tapedeck_core::ids::{ProjectId, SessionId};
-use tapedeck_core::object_key::{ChunkKey, ChunkKeyError};
+use tapedeck_core::object_key::{ChunkKey, KeyError};
 use tapedeck_core::store::Store;
 use tapedeck_core::summary::ChunkSummary;
 
@@ -77,7 +77,7 @@ impl From<InvocationError> for Diagnostic {
 #[derive(Debug, thiserror::Error)]
 enum ObjectError {
     #[error(transparent)]
-    Key(#[from] ChunkKeyError),
+    Key(#[from] KeyError),
     #[error(transparent)]
     Chunk(#[from] ChunkError),
     /// The same for all chunks of the session in this invocation.
