@@ -5,10 +5,16 @@
  * a token to a stranger. A token is kept for as long as the tab, and given to no edge but the one it was kept for.
  */
 
+import type { Credential } from "./source/edge-calls.ts";
+
 export interface Access {
   edge: string | null;
   /** Whether `edge` comes with the player, and need not be asked for. */
   deployed: boolean;
+  /** Origins from which recorded pages may show images and fonts: the same as in the player's headers. */
+  assets: string[];
+  /** Origins of pages that may embed the player and drive it: the same as in the player's headers. */
+  embedders: string[];
 }
 
 const EDGE_KEY = "tapedeck.edge";
@@ -25,7 +31,9 @@ export class ConfigError extends Error {
  */
 export async function readAccess(): Promise<Access> {
   const response = await fetch("./tapedeck.json", { cache: "no-cache" });
-  if (response.status === 404) return { edge: sessionStorage.getItem(EDGE_KEY), deployed: false };
+  if (response.status === 404) {
+    return { edge: sessionStorage.getItem(EDGE_KEY), deployed: false, assets: [], embedders: [] };
+  }
   if (!response.ok)
     throw new ConfigError(
       `tapedeck.json cannot be read: the player's host answered ${response.status}`,
@@ -33,10 +41,28 @@ export async function readAccess(): Promise<Access> {
   const config: unknown = await response.json().catch((cause: unknown) => {
     throw new ConfigError("tapedeck.json is not JSON", { cause });
   });
-  const edge = parseEdge((config as { edge?: unknown } | null)?.edge);
+  const fields = (config ?? {}) as { edge?: unknown; assets?: unknown; embedders?: unknown };
+  const lists = {
+    assets: origins(fields.assets, "assets"),
+    embedders: origins(fields.embedders, "embedders"),
+  };
+  // A player for tapes and plain URLs alone has no edge.
+  if (fields.edge === undefined)
+    return { edge: sessionStorage.getItem(EDGE_KEY), deployed: false, ...lists };
+  const edge = parseEdge(fields.edge);
   if (edge === null)
     throw new ConfigError("tapedeck.json names no edge that is an http or https URL");
-  return { edge, deployed: true };
+  return { edge, deployed: true, ...lists };
+}
+
+function origins(value: unknown, field: string): string[] {
+  if (value === undefined) return [];
+  const isOrigin = (text: unknown) => typeof text === "string" && URL.parse(text)?.origin === text;
+  if (!Array.isArray(value) || !value.every(isOrigin))
+    throw new ConfigError(
+      `tapedeck.json's ${field} are not all origins such as https://shop.example`,
+    );
+  return value;
 }
 
 /** Keeps an edge that a person typed in. */
@@ -58,6 +84,28 @@ export function parseEdge(value: unknown): string | null {
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
+/** Keeps what a link brought: a token for its project, a grant for its session. */
+export function keepCredential(
+  edge: string,
+  { project, session }: { project: string; session: string },
+  { kind, value }: Credential,
+): void {
+  if (kind === "token") keepToken(edge, project, value);
+  else sessionStorage.setItem(grantKey(edge, project, session), value);
+}
+
+/** What is kept for a session: a token of its project before a grant, which allows less. */
+export function keptCredential(edge: string, project: string, session: string): Credential | null {
+  const token = keptToken(edge, project);
+  if (token !== null) return { kind: "token", value: token };
+  const grant = sessionStorage.getItem(grantKey(edge, project, session));
+  return grant === null ? null : { kind: "grant", value: grant };
+}
+
+export function forgetGrant(edge: string, project: string, session: string): void {
+  sessionStorage.removeItem(grantKey(edge, project, session));
+}
+
 export function keepToken(edge: string, project: string, token: string): void {
   sessionStorage.setItem(tokenKey(edge, project), token);
 }
@@ -76,6 +124,10 @@ export function keepProject(project: string): void {
 
 export function keptProject(): string {
   return sessionStorage.getItem(PROJECT_KEY) ?? "";
+}
+
+function grantKey(edge: string, project: string, session: string): string {
+  return `tapedeck.grant ${edge} ${project} ${session}`;
 }
 
 function tokenKey(edge: string, project: string): string {

@@ -11,10 +11,15 @@ describe("parseRoute", () => {
   it("reads a link", () => {
     expect(parseRoute(`#/sessions/shop/${session}?token=a%2Bb&at=1700000000123`)).toEqual({
       name: "session",
-      link: { project: "shop", session, at: 1_700_000_000_123, token: "a+b" },
+      link: {
+        project: "shop",
+        session,
+        at: 1_700_000_000_123,
+        credential: { kind: "token", value: "a+b" },
+      },
     });
     expect(parseRoute(`#/sessions/shop/${session}?at=end`)).toMatchObject({
-      link: { at: "end", token: null },
+      link: { at: "end", credential: null },
     });
     expect(parseRoute(`#/sessions/shop/${session}?at=soon`)).toMatchObject({
       link: { at: "start" },
@@ -42,7 +47,7 @@ it("a written link is read as it was meant", () => {
     const link = { project: "shop", session, at };
     expect(parseRoute(sessionHash(link))).toEqual({
       name: "session",
-      link: { ...link, token: null },
+      link: { ...link, credential: null },
     });
   }
 });
@@ -54,7 +59,7 @@ describe("parsePasted", () => {
       project: "shop",
       session,
       at: "start",
-      token: "t",
+      credential: { kind: "token", value: "t" },
     });
   });
 
@@ -63,7 +68,7 @@ describe("parsePasted", () => {
       project: "shop",
       session,
       at: "start",
-      token: null,
+      credential: null,
     });
     expect(parsePasted(session, "")).toBeNull();
     expect(parsePasted("hello", "shop")).toBeNull();

@@ -1,3 +1,4 @@
+import type { Credential } from "./source/edge-calls.ts";
 import type { Moment } from "./source/source.ts";
 
 export interface SessionLink {
@@ -5,21 +6,31 @@ export interface SessionLink {
   session: string;
   at: Moment;
   /** Taken out of the address bar before anything else happens. */
-  token: string | null;
+  credential: Credential | null;
+}
+
+/** A session that no edge is asked for: a manifest and chunks, or a tape, at plain URLs. */
+export interface PlainLink {
+  from: { manifest: string; chunks: string | null } | { tape: string };
+  at: Moment;
 }
 
 export type Route =
   | { name: "start" }
   | { name: "session"; link: SessionLink }
+  | { name: "plain"; link: PlainLink }
   | { name: "unknown"; hash: string };
 
 const PROJECT = /^[a-z0-9][a-z0-9-]{1,31}$/;
 const SESSION = /^[0-9a-f]{32}$/;
 
-/** What an address's fragment asks for: `#/` or `#/sessions/{project}/{session}?token=…&at=…`. */
+/** What an address's fragment asks for: the forms are in player/README.md. */
 export function parseRoute(hash: string): Route {
-  const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
+  const mark = hash.indexOf("?");
+  const path = (mark < 0 ? hash : hash.slice(0, mark)).replace(/^#/, "");
+  const query = mark < 0 ? "" : hash.slice(mark + 1);
   if (path === "" || path === "/") return { name: "start" };
+  if (path === "/play") return parsePlain(new URLSearchParams(query), hash);
   const [, , project = "", session = "", more] = path.split("/");
   if (
     !path.startsWith("/sessions/") ||
@@ -36,13 +47,65 @@ export function parseRoute(hash: string): Route {
       project,
       session,
       at: parseMoment(parameters.get("at")),
-      token: parameters.get("token") || null,
+      credential: parseCredential(parameters),
     },
   };
 }
 
+function parseCredential(parameters: URLSearchParams): Credential | null {
+  const [token, grant] = [parameters.get("token"), parameters.get("grant")];
+  if (token) return { kind: "token", value: token };
+  return grant ? { kind: "grant", value: grant } : null;
+}
+
+function parsePlain(parameters: URLSearchParams, hash: string): Route {
+  const [tape, manifest] = [webUrl(parameters.get("tape")), webUrl(parameters.get("manifest"))];
+  const at = parseMoment(parameters.get("at"));
+  if (tape !== null) return { name: "plain", link: { from: { tape }, at } };
+  if (manifest === null) return { name: "unknown", hash };
+  return { name: "plain", link: { from: { manifest, chunks: parameters.get("chunks") }, at } };
+}
+
+function webUrl(text: string | null): string | null {
+  const url = text === null ? null : URL.parse(text);
+  return url !== null && ["http:", "https:"].includes(url.protocol) ? url.href : null;
+}
+
+/** The fragment of a link to a session without an edge. */
+export function plainHash({ from, at }: PlainLink): string {
+  const parameters = new URLSearchParams();
+  if ("tape" in from) parameters.set("tape", from.tape);
+  else {
+    parameters.set("manifest", from.manifest);
+    if (from.chunks !== null) parameters.set("chunks", from.chunks);
+  }
+  if (at !== "start") parameters.set("at", String(at));
+  return `#/play?${parameters}`;
+}
+
+/** What is watched, as far as the watching screen tells of it. */
+export interface Watched {
+  project: string | null;
+  session: string | null;
+  at: Moment;
+  /** The fragment of a link to a moment; null where there is no address, as of a file. */
+  hashAt: ((at: Moment) => string) | null;
+}
+
+export function sessionWatched({ project, session, at }: Omit<SessionLink, "credential">): Watched {
+  return { project, session, at, hashAt: (at) => sessionHash({ project, session, at }) };
+}
+
+export function plainWatched({ from, at }: PlainLink): Watched {
+  return { project: null, session: null, at, hashAt: (at) => plainHash({ from, at }) };
+}
+
+export function fileWatched(): Watched {
+  return { project: null, session: null, at: "start", hashAt: null };
+}
+
 /** The fragment of a link to a session, never with a token. */
-export function sessionHash({ project, session, at }: Omit<SessionLink, "token">): string {
+export function sessionHash({ project, session, at }: Omit<SessionLink, "credential">): string {
   return `#/sessions/${project}/${session}${at === "start" ? "" : `?at=${at}`}`;
 }
 
@@ -58,7 +121,7 @@ export function parsePasted(text: string, project: string): SessionLink | null {
   }
   const session = trimmed.toLowerCase();
   if (!SESSION.test(session) || !PROJECT.test(project)) return null;
-  return { project, session, at: "start", token: null };
+  return { project, session, at: "start", credential: null };
 }
 
 /** When a session started, which its id tells (spec/ids.md), in Unix milliseconds. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SourceError } from "../source/source.ts";
+import { type Packed, SourceError } from "../source/source.ts";
 import type { ChunkIndex } from "./chunk.ts";
 import { Entries } from "./entries.ts";
 import { EntryReader, type Reading } from "./reader.ts";
@@ -7,7 +7,7 @@ import { EntryReader, type Reading } from "./reader.ts";
 const EMPTY: ChunkIndex = { facts: [], omitted: 0, activity: [], presses: [] };
 const NAMES = ["p-00000-aa", "p-00001-aa", "p-00002-aa", "p-00003-aa", "p-00004-aa"];
 
-function setUp(fetch: (name: string, signal: AbortSignal) => Promise<ArrayBuffer>) {
+function setUp(fetch: (name: string, signal: AbortSignal) => Promise<Packed>) {
   const entries = new Entries();
   const asked: string[] = [];
   const told: Reading[] = [];
@@ -23,7 +23,7 @@ function setUp(fetch: (name: string, signal: AbortSignal) => Promise<ArrayBuffer
   return { entries, asked, told, reader };
 }
 
-const bytes = async () => new ArrayBuffer(1);
+const bytes = async (): Promise<Packed> => ({ coding: "gzip", body: new ArrayBuffer(1) });
 
 describe("EntryReader", () => {
   it("reads what has not been read, and tells how far it is", async () => {
@@ -40,7 +40,7 @@ describe("EntryReader", () => {
     const { entries, asked, told, reader } = setUp(
       (name, signal) =>
         new Promise((resolve, reject) => {
-          if (name === NAMES[0]) resolve(new ArrayBuffer(1));
+          if (name === NAMES[0]) resolve({ coding: "gzip", body: new ArrayBuffer(1) });
           signal.addEventListener("abort", () => reject(new Error("aborted")));
         }),
     );
@@ -55,7 +55,7 @@ describe("EntryReader", () => {
   it("passes over a chunk that is gone, and does not ask for it again", async () => {
     const { asked, told, reader } = setUp(async (name) => {
       if (name === NAMES[2]) throw new SourceError("not_found", "gone");
-      return new ArrayBuffer(1);
+      return bytes();
     });
     await reader.read(NAMES);
     expect(told.at(-1)).toMatchObject({ done: 5, lost: 1, trouble: null });

@@ -1,4 +1,5 @@
 import type { Decoder } from "../load/decoder.ts";
+import type { Packed } from "../source/source.ts";
 import { SourceError } from "../source/source.ts";
 import type { Entries } from "./entries.ts";
 
@@ -21,7 +22,7 @@ const FETCHES_MAX = 3;
  * a few chunks at a time in the worker.
  */
 export class EntryReader {
-  readonly #fetch: (name: string, signal: AbortSignal) => Promise<ArrayBuffer>;
+  readonly #fetch: (name: string, signal: AbortSignal) => Promise<Packed>;
   readonly #decoder: Pick<Decoder, "index">;
   readonly #entries: Entries;
   readonly #onchange: (reading: Reading) => void;
@@ -31,7 +32,7 @@ export class EntryReader {
   #reading: Reading = { running: false, done: 0, of: 0, lost: 0, trouble: null };
 
   constructor(
-    fetch: (name: string, signal: AbortSignal) => Promise<ArrayBuffer>,
+    fetch: (name: string, signal: AbortSignal) => Promise<Packed>,
     decoder: Pick<Decoder, "index">,
     entries: Entries,
     onchange: (reading: Reading) => void,

@@ -1,10 +1,17 @@
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
+import type { Packed } from "../source/source.ts";
 import { CHUNK_LIMITS, DecodeError, decodeChunk } from "./decode.ts";
 
-function gzip(text: string | Buffer): ArrayBuffer {
-  return new Uint8Array(gzipSync(text)).buffer;
+function gzip(text: string | Buffer): Packed {
+  return packed(new Uint8Array(gzipSync(text)));
 }
+
+function packed(body: Uint8Array<ArrayBuffer>): Packed {
+  return { coding: "gzip", body: body.slice().buffer };
+}
+
+const decode = (body: Packed) => decodeChunk(body, []);
 
 const meta =
   '{"type":4,"timestamp":1000,"data":{"href":"https://shop.example/","width":800,"height":600}}';
@@ -12,7 +19,7 @@ const snapshot =
   '{"type":2,"timestamp":1040,"data":{"node":{"type":0,"childNodes":[],"id":1},"initialOffset":{"left":0,"top":0}}}';
 
 async function times(text: string): Promise<number[]> {
-  return (await decodeChunk(gzip(text))).events.map((event) => event.timestamp);
+  return (await decode(gzip(text))).events.map((event) => event.timestamp);
 }
 
 it("reads one event a line, with or without a newline at the end", async () => {
@@ -21,7 +28,7 @@ it("reads one event a line, with or without a newline at the end", async () => {
 });
 
 it("tells what the manifest would", async () => {
-  const { summary, inflatedBytes } = await decodeChunk(gzip(`${meta}\n${snapshot}\n`));
+  const { summary, inflatedBytes } = await decode(gzip(`${meta}\n${snapshot}\n`));
   expect(summary).toMatchObject({
     first_ms: 1000,
     last_ms: 1040,
@@ -45,34 +52,32 @@ it.each([
   ["an increment without source", '{"type":3,"timestamp":5,"data":{}}'],
   ["a custom event without tag", '{"type":5,"timestamp":5,"data":{}}'],
 ])("counts and leaves out %s", async (_name, line) => {
-  const decoded = await decodeChunk(gzip(`${line}\n${meta}\n`));
+  const decoded = await decode(gzip(`${line}\n${meta}\n`));
   expect(decoded.refused).toBe(1);
   expect(decoded.events).toHaveLength(1);
 });
 
 it("refuses what is no gzip, cut short, or more than one member", async () => {
-  const whole = new Uint8Array(gzip(`${meta}\n`));
-  await expect(decodeChunk(new Uint8Array([1, 2, 3]).buffer)).rejects.toThrow(DecodeError);
-  await expect(decodeChunk(whole.slice(0, -5).buffer)).rejects.toThrow(DecodeError);
-  await expect(decodeChunk(new Uint8Array([...whole, ...whole]).buffer)).rejects.toThrow(
-    DecodeError,
-  );
+  const whole = new Uint8Array(gzip(`${meta}\n`).body);
+  await expect(decode(packed(new Uint8Array([1, 2, 3])))).rejects.toThrow(DecodeError);
+  await expect(decode(packed(whole.slice(0, -5)))).rejects.toThrow(DecodeError);
+  await expect(decode(packed(new Uint8Array([...whole, ...whole])))).rejects.toThrow(DecodeError);
 });
 
 it("refuses text that is no UTF-8", async () => {
-  await expect(decodeChunk(gzip(Buffer.from([0x7b, 0xff, 0x7d])))).rejects.toThrow("UTF-8");
+  await expect(decode(gzip(Buffer.from([0x7b, 0xff, 0x7d])))).rejects.toThrow("UTF-8");
 });
 
 it("refuses more bytes than any edge admits", async () => {
-  await expect(
-    decodeChunk(gzip(Buffer.alloc(CHUNK_LIMITS.inflatedBytesMax + 1, 0x20))),
-  ).rejects.toThrow("after gunzip");
+  await expect(decode(gzip(Buffer.alloc(CHUNK_LIMITS.inflatedBytesMax + 1, 0x20)))).rejects.toThrow(
+    "after gunzip",
+  );
 });
 
 it("refuses more events than any edge admits", async () => {
   const line = '{"type":0,"timestamp":1,"data":{}}\n';
-  await expect(decodeChunk(gzip(line.repeat(CHUNK_LIMITS.eventsMax)))).resolves.toBeDefined();
-  await expect(decodeChunk(gzip(line.repeat(CHUNK_LIMITS.eventsMax + 1)))).rejects.toThrow(
+  await expect(decode(gzip(line.repeat(CHUNK_LIMITS.eventsMax)))).resolves.toBeDefined();
+  await expect(decode(gzip(line.repeat(CHUNK_LIMITS.eventsMax + 1)))).rejects.toThrow(
     "more than 100000 events",
   );
 });

@@ -2,9 +2,12 @@
 
 import { EventType, type eventWithTime } from "@rrweb/types";
 import { type ChunkIndex, indexChunk } from "../entries/chunk.ts";
+import { TAPE_LIMITS } from "../session/tape.ts";
+import type { Packed } from "../source/source.ts";
 import { sanitise } from "./sanitise.ts";
 import { settleTimes } from "./settle.ts";
 import { type Summary, summarise } from "./summary.ts";
+import { inflateZstd } from "./zstd.ts";
 
 /** The ceilings of spec/upload.md: no edge admits more. */
 export const CHUNK_LIMITS = {
@@ -28,16 +31,17 @@ export class DecodeError extends Error {
 }
 
 /**
- * The events of one chunk.
+ * The events of one chunk. Pictures are left only from the origins `assets`.
  *
- * @throws {DecodeError} if it is not one whole gzip member of NDJSON within {@link CHUNK_LIMITS}.
+ * @throws {DecodeError} if it is not one whole gzip member or Zstandard frame of NDJSON within its limits.
  */
-export async function decodeChunk(body: ArrayBuffer): Promise<Decoded> {
-  const { events, refused, inflatedBytes } = await readChunk(body);
+export async function decodeChunk(packed: Packed, assets: readonly string[]): Promise<Decoded> {
+  const { events, refused, inflatedBytes } = await readChunk(packed);
   // Before the events are changed: these rules speak of them as they were recorded.
   const summary = summarise(events);
   const index = indexChunk(events);
-  return { events: settleTimes(events.filter(sanitise)), summary, index, inflatedBytes, refused };
+  const safe = events.filter((event) => sanitise(event, assets));
+  return { events: settleTimes(safe), summary, index, inflatedBytes, refused };
 }
 
 /**
@@ -45,14 +49,14 @@ export async function decodeChunk(body: ArrayBuffer): Promise<Decoded> {
  *
  * @throws {DecodeError} as {@link decodeChunk}.
  */
-export async function readIndex(body: ArrayBuffer): Promise<ChunkIndex> {
-  return indexChunk((await readChunk(body)).events);
+export async function readIndex(packed: Packed): Promise<ChunkIndex> {
+  return indexChunk((await readChunk(packed)).events);
 }
 
 async function readChunk(
-  body: ArrayBuffer,
+  packed: Packed,
 ): Promise<{ events: eventWithTime[]; refused: number; inflatedBytes: number }> {
-  const { text, bytes } = await inflate(body);
+  const { text, bytes } = await inflate(packed);
   const events: eventWithTime[] = [];
   let refused = 0;
   let from = 0;
@@ -70,7 +74,22 @@ async function readChunk(
   return { events, refused, inflatedBytes: bytes };
 }
 
-async function inflate(body: ArrayBuffer): Promise<{ text: string; bytes: number }> {
+async function inflate(packed: Packed): Promise<{ text: string; bytes: number }> {
+  if (packed.coding === "gzip") return gunzip(packed.body);
+  const { body, inflatedBytes } = packed;
+  if (inflatedBytes > TAPE_LIMITS.frameInflatedBytesMax)
+    throw new DecodeError(
+      `frame is ${inflatedBytes} bytes inflated, limit is ${TAPE_LIMITS.frameInflatedBytesMax}`,
+    );
+  try {
+    const bytes = inflateZstd(body, inflatedBytes);
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), bytes: bytes.length };
+  } catch (cause) {
+    throw new DecodeError("frame is not one Zstandard frame of UTF-8", { cause });
+  }
+}
+
+async function gunzip(body: ArrayBuffer): Promise<{ text: string; bytes: number }> {
   const reader = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";

@@ -1,20 +1,21 @@
 import type { ChunkIndex } from "../entries/chunk.ts";
+import type { Packed } from "../source/source.ts";
 import { type Decoded, DecodeError } from "./decode.ts";
 import type { DecodeReply, DecodeRequest } from "./worker.ts";
 
 /** Reads a chunk's bytes, which it takes over. */
 export interface Decoder {
   /** All of it, to be played. */
-  decode(body: ArrayBuffer): Promise<Decoded>;
+  decode(packed: Packed): Promise<Decoded>;
   /** Only what the panels show. */
-  index(body: ArrayBuffer): Promise<ChunkIndex>;
+  index(packed: Packed): Promise<ChunkIndex>;
   close(): void;
 }
 
 type Answer = Exclude<DecodeReply, { error: string }>;
 
-/** A decoder in a worker of its own. */
-export function workerDecoder(): Decoder {
+/** A decoder in a worker of its own. `assets`: origins from which pictures may be shown. */
+export function workerDecoder(assets: readonly string[]): Decoder {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   const waiting = new Map<
     number,
@@ -34,18 +35,18 @@ export function workerDecoder(): Decoder {
     for (const id of [...waiting.keys()])
       settle(id)?.reject(new DecodeError(`worker failed: ${event.message}`));
   });
-  const ask = (want: DecodeRequest["want"], body: ArrayBuffer) =>
+  const ask = (want: DecodeRequest["want"], packed: Packed) =>
     new Promise<Answer>((resolve, reject) => {
-      const request: DecodeRequest = { id: nextId++, want, body };
+      const request: DecodeRequest = { id: nextId++, want, packed, assets };
       waiting.set(request.id, { resolve, reject });
-      worker.postMessage(request, [body]);
+      worker.postMessage(request, [packed.body]);
     });
   return {
-    async decode(body) {
-      return ((await ask("play", body)) as { decoded: Decoded }).decoded;
+    async decode(packed) {
+      return ((await ask("play", packed)) as { decoded: Decoded }).decoded;
     },
-    async index(body) {
-      return ((await ask("index", body)) as { index: ChunkIndex }).index;
+    async index(packed) {
+      return ((await ask("index", packed)) as { index: ChunkIndex }).index;
     },
     close() {
       worker.terminate();

@@ -11,7 +11,10 @@ function setUp(limits: Partial<LoaderLimits> = {}) {
     (name, signal) =>
       new Promise((resolve, reject) => {
         log.push(`fetch ${name}`);
-        running.set(name, { resolve: () => resolve(new ArrayBuffer(10)), reject });
+        running.set(name, {
+          resolve: () => resolve({ coding: "gzip", body: new ArrayBuffer(10) }),
+          reject,
+        });
         signal.addEventListener("abort", () => {
           log.push(`abort ${name}`);
           reject(new DOMException("aborted", "AbortError"));

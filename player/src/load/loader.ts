@@ -1,4 +1,4 @@
-import { SourceError } from "../source/source.ts";
+import { type Packed, SourceError } from "../source/source.ts";
 import type { Decoded } from "./decode.ts";
 import type { Decoder } from "./decoder.ts";
 
@@ -35,7 +35,7 @@ export interface LoaderEvents {
  * A fetch that is no longer wanted is cancelled. A chunk that cannot be reached is tried again for as long as it is wanted.
  */
 export class Loader {
-  readonly #fetch: (name: string, signal: AbortSignal) => Promise<ArrayBuffer>;
+  readonly #fetch: (name: string, signal: AbortSignal) => Promise<Packed>;
   readonly #decoder: Pick<Decoder, "decode" | "close">;
   readonly #events: LoaderEvents;
   readonly #limits: LoaderLimits;
@@ -55,7 +55,7 @@ export class Loader {
   trouble: Error | null = null;
 
   constructor(
-    fetch: (name: string, signal: AbortSignal) => Promise<ArrayBuffer>,
+    fetch: (name: string, signal: AbortSignal) => Promise<Packed>,
     decoder: Pick<Decoder, "decode" | "close">,
     events: LoaderEvents,
     limits: LoaderLimits = LOADER_LIMITS,
@@ -135,9 +135,9 @@ export class Loader {
     this.#running.set(name, controller);
     this.fetches++;
     try {
-      const body = await this.#fetch(name, controller.signal);
-      this.bytes += body.byteLength;
-      const decoded = await this.#decoder.decode(body);
+      const packed = await this.#fetch(name, controller.signal);
+      this.bytes += packed.body.byteLength;
+      const decoded = await this.#decoder.decode(packed);
       this.#running.delete(name);
       if (this.#closed) return;
       this.#ready.set(name, decoded);
@@ -152,7 +152,10 @@ export class Loader {
   }
 
   #fail(name: string, error: Error): void {
-    if (error instanceof SourceError && error.kind === "unauthorized") {
+    if (
+      error instanceof SourceError &&
+      (error.kind === "unauthorized" || error.kind === "forbidden")
+    ) {
       this.want([]);
       this.#events.onrefused(error);
     } else if (error instanceof SourceError && error.passes) {

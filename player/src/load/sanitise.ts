@@ -1,57 +1,129 @@
 /**
- * Takes out of recorded pages what could run, navigate or call home. The replay frame's sandbox and the policy in headers.json forbid the same;
- * neither relies on the other.
+ * Takes out of recorded pages what could run, navigate or call home. The replay frame's sandbox and the policy in the player's headers forbid the
+ * same; neither relies on the other.
  */
 
 import { EventType, type eventWithTime, IncrementalSource } from "@rrweb/types";
+import { isAllowedAsset, placeholder, sanitiseCss } from "./assets.ts";
 
 /** HTML parsers stop at 512; rrweb builds recursively and would end in a full stack. */
 const DEPTH_MAX = 512;
 const NODES_MAX = 500_000;
+/** A longer one is cut off: only a picture in a `data:` URL has reason to be so long. */
+const ATTRIBUTE_LENGTH_MAX = 8 * 1024 * 1024;
 
-/** `document`, `element` of rrweb's node types. */
+/** `element`, `text` of rrweb's node types. */
 const ELEMENT = 2;
+const TEXT = 3;
 
 interface SnapshotNode {
   type?: unknown;
   tagName?: unknown;
   attributes?: unknown;
   childNodes?: unknown;
+  textContent?: unknown;
 }
 
-/** Makes `event` safe, in place. False: it cannot be shown at all. */
-export function sanitise(event: eventWithTime): boolean {
-  if (event.type === EventType.FullSnapshot) return sanitiseTree(event.data.node);
+/** Makes `event` safe, in place. Pictures and fonts are left only from the origins `assets`. False: it cannot be shown at all. */
+export function sanitise(event: eventWithTime, assets: readonly string[]): boolean {
+  if (event.type === EventType.FullSnapshot) return sanitiseTree(event.data.node, assets);
   if (event.type !== EventType.IncrementalSnapshot) return true;
-  const data = event.data as { source: unknown; adds?: unknown; attributes?: unknown };
-  if (data.source !== IncrementalSource.Mutation) return true;
-  for (const list of ["adds", "removes", "texts", "attributes"] as const) {
-    if (!Array.isArray((data as Record<string, unknown>)[list]))
-      (data as Record<string, unknown>)[list] = [];
+  const data = event.data as unknown as Record<string, unknown>;
+  switch (data.source) {
+    case IncrementalSource.Mutation:
+      return sanitiseMutation(data, assets);
+    case IncrementalSource.StyleSheetRule:
+      return sanitiseRules(data, assets);
+    case IncrementalSource.StyleDeclaration:
+      return sanitiseDeclaration(data, assets);
+    case IncrementalSource.AdoptedStyleSheet:
+      return (
+        Array.isArray(data.styleIds) &&
+        (data.styles === undefined ||
+          (Array.isArray(data.styles) &&
+            data.styles.every((sheet) => isNode(sheet) && sanitiseRules(sheet, assets))))
+      );
+    case IncrementalSource.Font:
+      return (
+        typeof data.fontSource === "string" &&
+        (data.buffer === true || sanitiseCss(data.fontSource, assets) === data.fontSource)
+      );
+    default:
+      return true;
   }
-  for (const change of data.attributes as { attributes?: unknown }[])
-    sanitiseAttributes("", change?.attributes);
-  return (data.adds as { node?: unknown }[]).every(
-    (add) => isNode(add?.node) && sanitiseTree(add.node),
-  );
 }
 
-function sanitiseTree(root: unknown): boolean {
+function sanitiseMutation(data: Record<string, unknown>, assets: readonly string[]): boolean {
+  for (const list of ["adds", "removes", "texts", "attributes"] as const) {
+    data[list] = Array.isArray(data[list]) ? data[list].filter(isNode) : [];
+  }
+  for (const change of data.attributes as { attributes?: unknown }[]) {
+    if (!isNode(change.attributes)) change.attributes = {};
+    sanitiseAttributes("", change.attributes as Record<string, unknown>, assets);
+  }
+  // A chain of additions, each within the one before, is as deep as a tree.
+  const depths = new Map<unknown, number>();
+  data.adds = (data.adds as { node?: unknown; parentId?: unknown }[]).filter((add) => {
+    if (!isNode(add.node)) return false;
+    const { id } = add.node as { id?: unknown };
+    if (id === add.parentId) return false;
+    const depth = (depths.get(add.parentId) ?? 0) + 1;
+    depths.set(id, depth);
+    return depth <= DEPTH_MAX;
+  });
+  return (data.adds as { node: unknown }[]).every(({ node }) => sanitiseTree(node, assets));
+}
+
+function sanitiseRules(sheet: object, assets: readonly string[]): boolean {
+  const fields = sheet as Record<string, unknown>;
+  for (const name of ["adds", "rules"]) {
+    if (!Array.isArray(fields[name])) continue;
+    fields[name] = fields[name].filter(isNode);
+    for (const rule of fields[name] as { rule?: unknown }[]) {
+      rule.rule = typeof rule.rule === "string" ? sanitiseCss(rule.rule, assets) : "";
+    }
+  }
+  for (const name of ["replace", "replaceSync"]) {
+    if (typeof fields[name] === "string") fields[name] = sanitiseCss(fields[name], assets);
+    else delete fields[name];
+  }
+  return true;
+}
+
+function sanitiseDeclaration(data: Record<string, unknown>, assets: readonly string[]): boolean {
+  const set = data.set as { property?: unknown; value?: unknown } | undefined;
+  if (!isNode(set)) return true;
+  if (typeof set.property !== "string") return false;
+  if (typeof set.value === "string") set.value = sanitiseCss(set.value, assets);
+  return true;
+}
+
+function sanitiseTree(root: unknown, assets: readonly string[]): boolean {
   if (!isNode(root)) return false;
-  const stack: { node: SnapshotNode; depth: number }[] = [{ node: root, depth: 0 }];
+  const stack: { node: SnapshotNode; depth: number; inStyle: boolean }[] = [
+    { node: root, depth: 0, inStyle: false },
+  ];
   let nodes = 0;
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const { node, depth } = next;
+    const { node, depth, inStyle } = next;
     if (++nodes > NODES_MAX) return false;
+    let isStyle = false;
     if (node.type === ELEMENT) {
       if (typeof node.tagName !== "string") return false;
-      if (typeof node.attributes !== "object" || node.attributes === null) node.attributes = {};
-      sanitiseAttributes(node.tagName.toLowerCase(), node.attributes);
+      const tagName = node.tagName.toLowerCase();
+      if (!isNode(node.attributes)) node.attributes = {};
+      sanitiseAttributes(tagName, node.attributes as Record<string, unknown>, assets);
+      isStyle = tagName === "style";
+    } else if (node.type === TEXT && typeof node.textContent !== "string") {
+      node.textContent = "";
+    } else if (inStyle && typeof node.textContent === "string") {
+      node.textContent = sanitiseCss(node.textContent, assets);
     }
-    if (!Array.isArray(node.childNodes)) continue;
-    node.childNodes = depth >= DEPTH_MAX ? [] : node.childNodes.filter(isNode);
+    if (node.childNodes === undefined) continue;
+    const children = Array.isArray(node.childNodes) ? node.childNodes : [];
+    node.childNodes = depth >= DEPTH_MAX ? [] : children.filter(isNode);
     for (const child of node.childNodes as SnapshotNode[])
-      stack.push({ node: child, depth: depth + 1 });
+      stack.push({ node: child, depth: depth + 1, inStyle: isStyle });
   }
   return true;
 }
@@ -65,8 +137,14 @@ const NEVER = new Set([
   "http-equiv",
   "formaction",
   "action",
+  "manifest",
+  "attributionsrc",
+  "imagesrcset",
+  "shadowrootmode",
 ]);
 const LINKS = new Set(["href", "xlink:href", "src", "data", "poster", "background"]);
+/** Attributes whose URL is loaded at once, wherever they stand. A link's is not. */
+const LOADED = new Set(["src", "data", "poster", "background", "lowsrc", "dynsrc"]);
 /** Elements that load another document or code from these attributes. */
 const LOADERS = new Set([
   "iframe",
@@ -78,22 +156,94 @@ const LOADERS = new Set([
   "fencedframe",
   "base",
   "applet",
+  "track",
 ]);
+const SVG_LOADERS = new Set([
+  "use",
+  "image",
+  "feimage",
+  "mpath",
+  "textpath",
+  "lineargradient",
+  "radialgradient",
+  "pattern",
+  "filter",
+]);
+const ANIMATIONS = new Set(["animate", "set", "animatemotion", "animatetransform"]);
 
-function sanitiseAttributes(tagName: string, attributes: unknown): void {
-  if (typeof attributes !== "object" || attributes === null) return;
-  const map = attributes as Record<string, unknown>;
+/** `tagName` is in small letters; empty where it is not known, of a change. */
+function sanitiseAttributes(
+  tagName: string,
+  map: Record<string, unknown>,
+  assets: readonly string[],
+): void {
   for (const name of Object.keys(map)) {
     const lower = name.toLowerCase();
+    const value = map[name];
     if (
       lower.startsWith("on") ||
+      lower === "__proto__" ||
       NEVER.has(lower) ||
-      (LINKS.has(lower) && (LOADERS.has(tagName) || isScriptUrl(map[name]))) ||
-      (lower === "rel" && !isHarmlessRelation(map[name]))
+      (LINKS.has(lower) && (LOADERS.has(tagName) || isScriptUrl(value))) ||
+      (lower === "rel" && !isHarmlessRelation(value)) ||
+      (tagName === "link" && lower === "href" && !isAllowedAsset(value, [])) ||
+      (lower === "attributename" &&
+        (ANIMATIONS.has(tagName) || tagName === "") &&
+        /href|src|^on/i.test(String(value))) ||
+      (lower === "rr_dataurl" && !/^data:image\//i.test(String(value))) ||
+      (typeof value === "string" && value.length > ATTRIBUTE_LENGTH_MAX)
     ) {
       delete map[name];
+    } else if (lower === "style" || lower === "_csstext" || PRESENTATION.has(lower)) {
+      map[name] = sanitiseStyle(value, assets);
+    } else if (lower === "srcset") {
+      if (!isAllowedSet(value, assets)) delete map[name];
+    } else if (
+      typeof value === "string" &&
+      (LOADED.has(lower) ||
+        ((lower === "href" || lower === "xlink:href") && SVG_LOADERS.has(tagName))) &&
+      !isAllowedAsset(value, assets)
+    ) {
+      const isPicture = lower === "src" && ["img", "input", ""].includes(tagName);
+      if (isPicture || tagName === "image") {
+        map[name] = placeholder(map.width ?? map.rr_width, map.height ?? map.rr_height);
+      } else delete map[name];
     }
   }
+}
+
+/** Attributes of SVG that hold CSS values. */
+const PRESENTATION = new Set([
+  "fill",
+  "stroke",
+  "filter",
+  "mask",
+  "clip-path",
+  "cursor",
+  "marker-start",
+  "marker-mid",
+  "marker-end",
+]);
+
+/** A style as text, or as a change: each property's value, or value and priority. */
+function sanitiseStyle(value: unknown, assets: readonly string[]): unknown {
+  if (typeof value === "string") return sanitiseCss(value, assets);
+  if (!isNode(value)) return value;
+  const properties = value as Record<string, unknown>;
+  for (const [property, set] of Object.entries(properties)) {
+    if (typeof set === "string") properties[property] = sanitiseCss(set, assets);
+    else if (Array.isArray(set) && typeof set[0] === "string") set[0] = sanitiseCss(set[0], assets);
+  }
+  return properties;
+}
+
+function isAllowedSet(value: unknown, assets: readonly string[]): boolean {
+  if (typeof value !== "string") return false;
+  // A `data:` URL has a comma: what cannot be told apart is not kept.
+  return value.split(/,\s+/).every((candidate) => {
+    const [url] = candidate.trim().split(/\s+/, 1);
+    return isAllowedAsset(url, assets);
+  });
 }
 
 function isScriptUrl(value: unknown): boolean {
@@ -105,7 +255,9 @@ function isScriptUrl(value: unknown): boolean {
 
 /** `preconnect`, `dns-prefetch`, `prefetch`, `prerender` and their like reach out without regard to any policy. */
 function isHarmlessRelation(value: unknown): boolean {
-  return typeof value === "string" && !/pre(connect|fetch|render|load)|dns/i.test(value);
+  return (
+    typeof value === "string" && !/pre(connect|fetch|render|load)|dns|manifest|import/i.test(value)
+  );
 }
 
 function isNode(value: unknown): value is SnapshotNode {

@@ -28,6 +28,8 @@ export interface Page {
   last_ms: number;
   /** Sorted by seq, then hash. */
   chunks: Chunk[];
+  /** Stretches within a chunk of which nothing is there: a tape joins what lies around them. */
+  gaps?: [number, number][];
 }
 
 export interface ChunkRef {
@@ -80,6 +82,13 @@ export function chunkName(page: string, seq: number, hash: string): string {
 /** The page load that a chunk is of, by its name. */
 export function pageOfChunk(name: string): string {
   return name.slice(0, name.indexOf("-"));
+}
+
+const CHUNK_NAME = /^[0-9A-Za-z]{8}-\d{5,}-[0-9a-f]{8}$/;
+
+/** Whether `name` is one that {@link chunkName} makes of ids as in spec/ids.md. */
+export function isChunkName(name: string): boolean {
+  return CHUNK_NAME.test(name);
 }
 
 /** What cannot be read as a reply or a manifest of a version that this player knows. */

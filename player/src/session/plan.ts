@@ -117,7 +117,11 @@ export function segments(manifest: Manifest): Segment[] {
 
 /** All holes of a page, in order: missing seqs from 0 to its last, where something comes before. */
 export function holesOf(page: Page): Hole[] {
-  const holes: Hole[] = [];
+  const holes: Hole[] = (page.gaps ?? []).map(([fromMs, toMs]) => ({
+    page: page.page,
+    fromMs,
+    toMs,
+  }));
   let before: Chunk | null = null;
   for (const chunk of page.chunks) {
     if (before !== null && chunk.seq > before.seq + 1 && chunk.first_ms > before.last_ms) {
@@ -125,7 +129,7 @@ export function holesOf(page: Page): Hole[] {
     }
     before = chunk;
   }
-  return holes;
+  return holes.sort((a, b) => a.fromMs - b.fromMs);
 }
 
 /** From when a chunk behind a hole shows the right picture: where it begins with a checkpoint, only from the full snapshot on. */

@@ -1,4 +1,3 @@
-import pRetry from "p-retry";
 import {
   array,
   FormatError,
@@ -7,60 +6,72 @@ import {
   parseManifest,
   parseNewerChunk,
 } from "../session/manifest.ts";
-import { type Moment, type Source, SourceError, type View } from "./source.ts";
+import { callEdge, type EdgeAccess } from "./edge-calls.ts";
+import { urlRanges } from "./ranges.ts";
+import { bodyOf, reach, readable, retried } from "./reach.ts";
+import { type Moment, type Packed, type Source, SourceError, type View } from "./source.ts";
+import { TapeSource } from "./tape.ts";
 
 /** spec/viewer-api.md: names in one call. */
 const SIGN_NAMES_MAX = 256;
 /** A URL is not used so shortly before its end that the request could arrive after it. */
 const EXPIRY_MARGIN_MS = 20_000;
-const RETRIES = 3;
-const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
+const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
 
-export interface EdgeSession {
-  /** The edge's URL, without a slash at the end. */
-  edge: string;
-  project: string;
-  session: string;
-  token: string;
-}
-
-/** A session behind the viewer's calls of an edge (spec/viewer-api.md): chunks come straight from the bucket by signed URLs. */
+/**
+ * A session behind the viewer's calls of an edge (spec/viewer-api.md): chunks come straight from the bucket by signed URLs. A session that has a
+ * tape and has not grown since plays from the tape: two ranges show any moment.
+ */
 export class EdgeSource implements Source {
-  readonly #base: string;
-  readonly #token: string;
+  readonly #access: EdgeAccess;
+  readonly #path: string;
   /** By our clock, which may differ from the edge's. */
   readonly #urls = new Map<string, { url: string; expiresMs: number }>();
   #signing: { names: Set<string>; done: Promise<void> } | null = null;
+  #tape: { key: string; url: string; source: TapeSource } | null = null;
+  /** Whether the tape is what plays, which is decided once: names of frames are not names of chunks. */
+  #fromTape: boolean | null = null;
 
-  constructor(session: EdgeSession) {
-    const { edge, project, session: id, token } = session;
-    this.#base = `${edge}/v1/projects/${encodeURIComponent(project)}/sessions/${encodeURIComponent(id)}`;
-    this.#token = token;
+  constructor(access: EdgeAccess, session: string) {
+    this.#access = access;
+    this.#path = `/sessions/${encodeURIComponent(session)}`;
   }
 
   async view(at: Moment, signal: AbortSignal): Promise<View> {
     const query = at === "start" ? "" : `?at=${at}`;
-    const reply = await this.#call(query, { signal });
-    return readable(() => {
+    const reply = await callEdge(this.#access, this.#path + query, { signal });
+    const { view, chunks } = readable(() => {
       this.#learn(reply);
+      this.#learnTape(reply.tape);
+      const manifest = reply.manifest === null ? null : parseManifest(reply.manifest);
       return {
-        manifest: reply.manifest === null ? null : parseManifest(reply.manifest),
-        newer: array(reply.newer, "newer").map(parseNewerChunk),
-        nowMs: number(reply.now_ms, "now_ms"),
+        view: {
+          manifest,
+          newer: array(reply.newer, "newer").map(parseNewerChunk),
+          nowMs: number(reply.now_ms, "now_ms"),
+        },
+        chunks: manifest?.pages.reduce((sum, page) => sum + page.chunks.length, 0) ?? 0,
       };
     });
+    if (this.#tape !== null && this.#fromTape === null && view.newer.length === 0) {
+      this.#fromTape = (await this.#tape.source.chunkCount(signal)) >= chunks;
+    }
+    this.#fromTape ??= false;
+    if (!this.#fromTape || this.#tape === null) return view;
+    const { manifest } = await this.#tape.source.view(at, signal);
+    return { manifest, newer: [], nowMs: view.nowMs };
   }
 
-  chunk(name: string, signal: AbortSignal): Promise<ArrayBuffer> {
+  chunk(name: string, signal: AbortSignal): Promise<Packed> {
+    if (this.#fromTape && this.#tape !== null) return this.#tape.source.chunk(name, signal);
     return retried(signal, async () => {
       const url = await this.#signed(name);
       signal.throwIfAborted();
-      const response = await reach(url, {
-        signal,
-        credentials: "omit",
-        referrerPolicy: "no-referrer",
-      });
-      if (response.ok) return bodyOf(response, signal);
+      const response = await reach(url, { signal });
+      if (response.ok) {
+        const body = await bodyOf(response, `chunk ${name}`, CHUNK_BYTES_MAX, signal);
+        return { coding: "gzip", body };
+      }
       await response.body?.cancel();
       if (response.status === 404)
         throw new SourceError("not_found", `chunk ${name} is no longer stored`);
@@ -86,11 +97,9 @@ export class EdgeSource implements Source {
       const names = new Set<string>();
       const done = Promise.resolve().then(async () => {
         if (this.#signing?.names === names) this.#signing = null;
-        const body = JSON.stringify({ chunks: [...names] });
-        const reply = await this.#call("/urls", {
+        const reply = await callEdge(this.#access, `${this.#path}/urls`, {
           method: "POST",
-          body,
-          headers: { "Content-Type": "application/json" },
+          body: { chunks: [...names] },
         });
         readable(() => this.#learn(reply));
       });
@@ -109,78 +118,26 @@ export class EdgeSource implements Source {
     }
   }
 
-  #call(
-    path: string,
-    init: RequestInit & { headers?: Record<string, string> },
-  ): Promise<Record<string, unknown>> {
-    return retried(init.signal ?? undefined, async () => {
-      const response = await reach(this.#base + path, {
-        ...init,
-        headers: { ...init.headers, Authorization: `Bearer ${this.#token}` },
-        credentials: "omit",
-        cache: "no-store",
-        referrerPolicy: "no-referrer",
-      });
-      const body: unknown = await response.json().catch((cause: unknown) => {
-        init.signal?.throwIfAborted();
-        if (!response.ok) return {};
-        throw new SourceError("unreadable", "edge's reply is not JSON", { cause });
-      });
-      if (response.ok) return readable(() => object(body, "reply"));
-      const detail =
-        typeof body === "object" && body !== null
-          ? (body as Record<string, unknown>).detail
-          : undefined;
-      const message = typeof detail === "string" ? detail : `edge answered ${response.status}`;
-      throw new SourceError(kindOf(response.status), message);
-    });
+  #learnTape(value: unknown): void {
+    if (value === undefined || value === null) return;
+    const tape = object(value, "tape");
+    const { key, url } = tape;
+    if (typeof key !== "string" || typeof url !== "string")
+      throw new FormatError("tape has no key or no URL");
+    if (this.#tape?.key === key) {
+      this.#tape.url = url;
+      return;
+    }
+    const ranges = urlRanges(async (renew, signal) => {
+      if (renew) await this.#renewTape(signal);
+      return this.#tape?.url ?? url;
+    }, "the session's tape");
+    const source = new TapeSource(ranges, number(tape.header_bytes, "header_bytes"));
+    this.#tape = { key, url, source };
   }
-}
 
-function kindOf(status: number): SourceError["kind"] {
-  if (status === 401 || status === 403) return "unauthorized";
-  if (status === 404) return "not_found";
-  return status === 429 || status >= 500 ? "unavailable" : "request";
-}
-
-async function reach(url: string, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(url, init);
-  } catch (cause) {
-    init.signal?.throwIfAborted();
-    throw new SourceError("unreachable", `no answer from ${new URL(url).origin}`, { cause });
+  async #renewTape(signal: AbortSignal): Promise<void> {
+    const reply = await callEdge(this.#access, this.#path, { signal });
+    readable(() => this.#learnTape(reply.tape));
   }
-}
-
-async function bodyOf(response: Response, signal: AbortSignal): Promise<ArrayBuffer> {
-  const length = Number(response.headers.get("Content-Length") ?? 0);
-  if (length > CHUNK_BYTES_MAX) {
-    await response.body?.cancel();
-    throw new SourceError("unreadable", `chunk is ${length} bytes, limit is ${CHUNK_BYTES_MAX}`);
-  }
-  try {
-    return await response.arrayBuffer();
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw new SourceError("unreachable", "the connection broke within a chunk", { cause });
-  }
-}
-
-function readable<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (cause instanceof FormatError) throw new SourceError("unreadable", cause.message, { cause });
-    throw cause;
-  }
-}
-
-function retried<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
-  return pRetry(attempt, {
-    retries: RETRIES,
-    minTimeout: 250,
-    randomize: true,
-    shouldRetry: ({ error }) => error instanceof SourceError && error.passes,
-    ...(signal === undefined ? {} : { signal }),
-  });
 }

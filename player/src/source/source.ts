@@ -14,20 +14,28 @@ export interface View {
 }
 
 /**
- * Where a session comes from. The edge is one; plain URLs and a tape are to be others, so nothing here speaks of signing or of buckets.
+ * Where a session comes from: the edge, plain URLs, or a tape. Nothing here speaks of signing or of buckets.
  *
  * @see EdgeSource
+ * @see UrlSource
+ * @see TapeSource
  */
 export interface Source {
   /** The session as it is known now. `at` tells what will be asked for first. */
   view(at: Moment, signal: AbortSignal): Promise<View>;
 
-  /** One chunk's bytes, gzip as in spec/objects.md, of which the caller becomes the owner. */
-  chunk(name: string, signal: AbortSignal): Promise<ArrayBuffer>;
+  /** One chunk of the manifest, by its name. A tape's manifest lists its frames as chunks. */
+  chunk(name: string, signal: AbortSignal): Promise<Packed>;
 }
+
+/** NDJSON as it was stored: one gzip member (spec/objects.md), or one Zstandard frame (spec/tape.md). The receiver owns `body`. */
+export type Packed =
+  | { coding: "gzip"; body: ArrayBuffer }
+  | { coding: "zstd"; body: ArrayBuffer; inflatedBytes: number };
 
 /**
  * - `unauthorized`: the token is unknown or has expired. A new one is needed.
+ * - `forbidden`: who asks is known, and may not do this.
  * - `not_found`: there is no such session or chunk.
  * - `request`: what was asked for is not of its form: the link is wrong.
  * - `unavailable`: the service answers that it cannot. Trying again helps.
@@ -36,6 +44,7 @@ export interface Source {
  */
 export type SourceErrorKind =
   | "unauthorized"
+  | "forbidden"
   | "not_found"
   | "request"
   | "unavailable"

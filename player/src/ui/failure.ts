@@ -18,6 +18,13 @@ export function failureOf(error: Error | null): Failure {
           "Its token has expired or was withdrawn, or it belongs to another project. Ask for a new link, or enter a token.",
         asksToken: true,
       };
+    case "forbidden":
+      return {
+        title: "This is not for everyone",
+        advice:
+          "Who you are is known, and may not see this. Ask somebody with another role, or enter another token.",
+        asksToken: true,
+      };
     case "not_found":
       return {
         title: "There is no such session",

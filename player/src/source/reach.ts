@@ -1,0 +1,58 @@
+/** Asking over HTTP: what every source does alike, and how failures are told. */
+
+import pRetry from "p-retry";
+import { FormatError } from "../session/manifest.ts";
+import { SourceError } from "./source.ts";
+
+const RETRIES = 3;
+
+/** A request without cookies and without a referrer. @throws {SourceError} `unreachable`. */
+export async function reach(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", ...init });
+  } catch (cause) {
+    init.signal?.throwIfAborted();
+    throw new SourceError("unreachable", `no answer from ${new URL(url).origin}`, { cause });
+  }
+}
+
+/** The body of a response, of at most `bytesMax` bytes. `what` names it in errors. */
+export async function bodyOf(
+  response: Response,
+  what: string,
+  bytesMax: number,
+  signal: AbortSignal,
+): Promise<ArrayBuffer> {
+  const length = Number(response.headers.get("Content-Length") ?? 0);
+  if (length > bytesMax) {
+    await response.body?.cancel();
+    throw new SourceError("unreadable", `${what} is ${length} bytes, limit is ${bytesMax}`);
+  }
+  try {
+    return await response.arrayBuffer();
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new SourceError("unreachable", `the connection broke within ${what}`, { cause });
+  }
+}
+
+/** What `read` returns, a wrong form told as `unreadable`. */
+export function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof FormatError) throw new SourceError("unreadable", cause.message, { cause });
+    throw cause;
+  }
+}
+
+/** `attempt`, again after a while if it failed for something that passes. */
+export function retried<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+  return pRetry(attempt, {
+    retries: RETRIES,
+    minTimeout: 250,
+    randomize: true,
+    shouldRetry: ({ error }) => error instanceof SourceError && error.passes,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
