@@ -58,6 +58,8 @@ pub struct Object {
     pub body: Vec<u8>,
     /// Names this version of it, for [`Store::replace`].
     pub etag: String,
+    /// When it was written by the store's clock, Unix milliseconds, in whole seconds. `None` where the reader does not look.
+    pub modified_ms: Option<i64>,
     /// User metadata, names without `x-amz-meta-`, lower-case.
     pub metadata: BTreeMap<String, String>,
 }
@@ -98,6 +100,8 @@ pub struct Listed {
     pub key: String,
     /// Its size.
     pub bytes: u64,
+    /// When it was written by the store's clock, Unix milliseconds. `None` where the reader does not look.
+    pub modified_ms: Option<i64>,
 }
 
 /// A store of objects with conditional writes. Every method may be repeated after an error without harm.
@@ -125,6 +129,18 @@ pub trait Store {
         after: Option<&str>,
         keys_max: usize,
     ) -> impl Future<Output = Result<Vec<Listed>, StoreError>>;
+}
+
+/// A store in which objects may be removed. Not the edge's: it creates and reads.
+pub trait OwnedStore: Store {
+    /// Removes an object. That there is none is success: somebody else was faster.
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+impl<S: OwnedStore> OwnedStore for &S {
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        (**self).delete(key).await
+    }
 }
 
 impl<S: Store> Store for &S {

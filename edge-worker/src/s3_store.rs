@@ -273,7 +273,7 @@ impl<H: Http> S3Store<H> {
             .contents
             .into_iter()
             .map(|content| match content.size {
-                Some(bytes) => Ok(Listed { key: content.key, bytes }),
+                Some(bytes) => Ok(Listed { key: content.key, bytes, modified_ms: None }),
                 None => Err(nonsense(format!("{} is listed without a size", content.key))),
             })
             .collect::<Result<_, _>>()?;
@@ -295,6 +295,7 @@ impl<H: Http> Store for S3Store<H> {
         match answer.status {
             200 => Ok(Some(Object {
                 etag: answer.etag("get", key)?,
+                modified_ms: None,
                 metadata: answer
                     .headers
                     .iter()

@@ -193,7 +193,7 @@ async fn chunks(
         let page = store.list(&prefix, after.as_deref(), LIST_KEYS).await?;
         let is_last = page.len() < LIST_KEYS;
         after = page.last().map(|listed| listed.key.clone());
-        chunks.extend(page.into_iter().filter_map(|Listed { key, bytes }| {
+        chunks.extend(page.into_iter().filter_map(|Listed { key, bytes, .. }| {
             let ChunkKey { name, .. } = key.parse().ok()?;
             Some((name, bytes))
         }));

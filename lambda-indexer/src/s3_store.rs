@@ -14,7 +14,7 @@ use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
-use tapedeck_core::store::{Created, Listed, NewObject, Object, Replaced, Store, StoreError};
+use tapedeck_core::store::{Created, Listed, NewObject, Object, OwnedStore, Replaced, Store, StoreError};
 
 /// One bucket.
 #[derive(Debug, Clone)]
@@ -109,6 +109,7 @@ impl Store for S3Store {
         Ok(Some(Object {
             body,
             etag: output.e_tag.unwrap_or_default(),
+            modified_ms: output.last_modified.and_then(|at| at.to_millis().ok()),
             metadata: output.metadata.unwrap_or_default().into_iter().collect(),
         }))
     }
@@ -149,13 +150,23 @@ impl Store for S3Store {
             let page = request.send().await.map_err(|error| store_error("list", prefix, &error))?;
             listed.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let bytes = u64::try_from(object.size.unwrap_or(0)).unwrap_or(0);
-                object.key.map(|key| Listed { key, bytes })
+                let modified_ms = object.last_modified.and_then(|at| at.to_millis().ok());
+                object.key.map(|key| Listed { key, bytes, modified_ms })
             }));
             // A page may be short and yet not the last.
             continuation = page.next_continuation_token.filter(|_| listed.len() < keys_max);
             if continuation.is_none() {
                 return Ok(listed);
             }
+        }
+    }
+}
+
+impl OwnedStore for S3Store {
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        match self.client.delete_object().bucket(&self.bucket).key(key).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(store_error("delete", key, &error)),
         }
     }
 }

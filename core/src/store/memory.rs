@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Created, Listed, NewObject, Object, Replaced, Store, StoreError};
+use super::{Created, Listed, NewObject, Object, OwnedStore, Replaced, Store, StoreError};
 
 /// Objects in memory. Each method is one step: it is atomic, and never pending.
 #[derive(Debug, Default)]
@@ -32,6 +32,7 @@ impl MemoryStore {
         let stored = Object {
             body: object.body.to_vec(),
             etag: format!("\"{version}\""),
+            modified_ms: None,
             metadata: object
                 .metadata
                 .iter()
@@ -40,6 +41,13 @@ impl MemoryStore {
         };
         objects.insert(key.to_owned(), stored);
         true
+    }
+}
+
+impl OwnedStore for MemoryStore {
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.remove(key);
+        Ok(())
     }
 }
 
@@ -76,7 +84,11 @@ impl Store for MemoryStore {
             .take_while(|(key, _)| key.starts_with(prefix))
             .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after))
             .take(keys_max)
-            .map(|(key, object)| Listed { key: key.clone(), bytes: object.body.len() as u64 })
+            .map(|(key, object)| Listed {
+                key: key.clone(),
+                bytes: object.body.len() as u64,
+                modified_ms: object.modified_ms,
+            })
             .collect();
         Ok(listed)
     }
