@@ -23,6 +23,8 @@ pub mod sampling;
 pub mod scrub;
 pub mod store;
 pub mod summary;
+#[cfg(feature = "tape")]
+pub mod tape;
 pub mod text;
 pub mod upload;
 pub mod user_hash;

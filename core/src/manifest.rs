@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::ids::{ContentHash, PageId, ProjectId, Seq, SessionId};
-use crate::object_key::ChunkName;
+use crate::ids::{ContentHash, PageId, ProjectId, Seq, SessionId, SetHash};
+use crate::object_key::{ArchiveClass, ChunkName};
 use crate::summary::{
     ChunkFacts, ChunkSummary, Counts, ERRORS_MAX, Environment, ErrorMark, MARKERS_MAX, Marker, Opening,
     Position, insert_first,
@@ -98,6 +99,26 @@ pub struct Manifest {
     /// Missing seqs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// The session as one file, once it has ended and is to be kept longer than its chunks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tape: Option<TapeMark>,
+}
+
+/// A tape of the session. Its key follows from class, project, session and set.
+///
+/// Of several the one of most chunks is named, of those the one kept longest: the greatest in this type's order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TapeMark {
+    /// How many of the session's chunks are in it. A chunk that came later is only in the bucket.
+    pub chunks: u64,
+    /// The lifecycle rule that it is under, as in its key.
+    pub class: ArchiveClass,
+    /// Its chunks, as in its key.
+    pub set: SetHash,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Bytes of preamble and header: what one range request has to get.
+    pub header_bytes: u64,
 }
 
 // Serde hands a reference to what decides on skipping.
@@ -212,6 +233,19 @@ impl Manifest {
     }
 }
 
+/// The name of a set of chunks: by SHA-256 over their sorted names, each with a newline (`spec/tape.md`).
+#[must_use]
+pub fn set_of<'a>(names: impl IntoIterator<Item = &'a ChunkName>) -> SetHash {
+    let mut names: Vec<String> = names.into_iter().map(ToString::to_string).collect();
+    names.sort_unstable();
+    let mut digest = Sha256::new();
+    for name in names {
+        digest.update(name);
+        digest.update("\n");
+    }
+    SetHash::of_digest(&digest.finalize())
+}
+
 impl Page {
     /// The name of one of its chunks.
     #[must_use]
@@ -233,6 +267,7 @@ pub struct Union {
     users: BTreeSet<String>,
     segments: BTreeSet<String>,
     countries: BTreeSet<String>,
+    tape: Option<TapeMark>,
 }
 
 impl Union {
@@ -250,6 +285,7 @@ impl Union {
             users: BTreeSet::new(),
             segments: BTreeSet::new(),
             countries: BTreeSet::new(),
+            tape: None,
         }
     }
 
@@ -294,6 +330,17 @@ impl Union {
         extend_names(&mut self.users, other.users, NAMES_MAX);
         extend_names(&mut self.segments, other.segments, NAMES_MAX);
         extend_names(&mut self.countries, other.countries, COUNTRIES_MAX);
+        self.insert_tape(other.tape);
+    }
+
+    /// Names a tape of the session, if it is greater than the one named before.
+    pub fn insert_tape(&mut self, tape: Option<TapeMark>) {
+        self.tape = self.tape.take().max(tape);
+    }
+
+    /// Names this tape, whatever was named before: the one before is about to be deleted.
+    pub fn replace_tape(&mut self, tape: Option<TapeMark>) {
+        self.tape = tape;
     }
 
     /// The manifest of these chunks, a function of the set alone. `None` if there are no chunks.
@@ -323,6 +370,7 @@ impl Union {
             countries: self.countries.clone(),
             environment: self.environment.clone(),
             gaps: pages.iter().flat_map(gaps).collect(),
+            tape: self.tape.clone(),
             pages,
             errors: listed(&self.errors),
             errors_omitted: counts.counts.errors.saturating_sub(self.errors.len() as u64),
@@ -390,6 +438,7 @@ impl From<Manifest> for Union {
         union.users = manifest.users;
         union.segments = manifest.segments;
         union.countries = manifest.countries;
+        union.tape = manifest.tape;
         union
     }
 }
