@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 use card::{begins_word, card_numbers, stands_alone};
 use iban::ibans;
-use strings::{Decoded, json_strings, overwrite};
+use strings::{Decoded, is_overwritten, json_strings, overwrite};
 
 /// Most patterns of a project.
 pub const PATTERNS_MAX: usize = 20;
@@ -174,9 +174,15 @@ impl Scrubber {
         let mut start = 0;
         for line in batch.split_inclusive('\n') {
             if !self.patterns.is_empty() || may_hold(line.as_bytes()) {
-                for range in self.scrub_line(line, &mut counts) {
-                    let text = text.get_or_insert_with(|| batch.as_bytes().to_vec());
-                    overwrite(&mut text[start + range.start..start + range.end]);
+                let exempt = user_id(line);
+                for string in json_strings(line.as_bytes()) {
+                    if exempt.as_ref().is_some_and(|exempt| exempt.contains(&string.start)) {
+                        continue;
+                    }
+                    if let Some(raw) = self.scrub_string(&line.as_bytes()[string.clone()], &mut counts) {
+                        let text = text.get_or_insert_with(|| batch.as_bytes().to_vec());
+                        text[start + string.start..start + string.end].copy_from_slice(&raw);
+                    }
                 }
             }
             start += line.len();
@@ -186,48 +192,30 @@ impl Scrubber {
         Some(Scrubbed { text, counts })
     }
 
-    /// Ranges of the characters in a line that are to be overwritten.
-    fn scrub_line(&self, line: &str, counts: &mut ScrubCounts) -> Vec<Range<usize>> {
-        let exempt = user_id(line);
-        let mut ranges = Vec::new();
-        for string in json_strings(line.as_bytes()) {
-            if exempt.as_ref().is_some_and(|exempt| exempt.contains(&string.start)) {
-                continue;
+    /// The content of a JSON string with everything overwritten that should not be stored; `None` if there is nothing. Overwriting
+    /// may uncover more (what stood against a letter may now stand alone), so it is done until nothing more is found: then
+    /// scrubbing again changes nothing.
+    fn scrub_string(&self, raw: &[u8], counts: &mut ScrubCounts) -> Option<Vec<u8>> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let decoded = Decoded::new(after.as_deref().unwrap_or(raw));
+            let found = self.find(&decoded.text, counts).into_iter();
+            let ranges: Vec<_> = found.flat_map(|range| decoded.raw_characters(range)).collect();
+            if ranges.is_empty() {
+                return after;
             }
-            let decoded = Decoded::new(&line.as_bytes()[string.clone()]);
-            for found in self.find_all(&decoded.text, counts) {
-                ranges.extend(
-                    decoded.raw_characters(found).map(|raw| string.start + raw.start..string.start + raw.end),
-                );
+            let after = after.get_or_insert_with(|| raw.to_vec());
+            for range in ranges {
+                overwrite(&mut after[range]);
             }
         }
-        ranges
     }
 
-    /// Ranges of everything in a text that is to be overwritten. Overwriting may uncover more (what stood against a letter
-    /// may now stand alone), so it is done until nothing more is found: then scrubbing again changes nothing.
-    fn find_all(&self, text: &[u8], counts: &mut ScrubCounts) -> Vec<Range<usize>> {
-        let mut found = self.find(text, counts);
-        let mut new = found.clone();
-        let mut covered = Vec::new();
-        while !new.is_empty() {
-            if covered.is_empty() {
-                covered = text.to_vec();
-            }
-            for range in &new {
-                covered[range.clone()].fill(b'*');
-            }
-            // Overlapping finds of one pass are fine; a pattern that matches `*` itself must not go on for ever.
-            new = self.find(&covered, counts);
-            new.retain(|range| covered[range.clone()].iter().any(|b| *b != b'*'));
-            found.extend(new.iter().cloned());
-        }
-        found
-    }
-
+    /// Ranges of what is to be overwritten in a text, and is not yet.
     fn find(&self, text: &[u8], counts: &mut ScrubCounts) -> Vec<Range<usize>> {
         let mut ranges = Vec::new();
-        let mut add = |kind: &str, found: Vec<Range<usize>>| {
+        let mut add = |kind: &str, mut found: Vec<Range<usize>>| {
+            found.retain(|range| !is_overwritten(&text[range.clone()]));
             if !found.is_empty() {
                 *counts.entry(kind.to_owned()).or_default() += found.len() as u64;
                 ranges.extend(found);
@@ -267,9 +255,7 @@ impl Scrubber {
                 let name = std::str::from_utf8(&text[start..equals]).ok()?.to_ascii_lowercase();
                 let is_listed =
                     QUERY_NAMES.binary_search(&name.as_str()).is_ok() || self.query_names.contains(&name);
-                let value = equals + 1..end_of_query_value(text, equals + 1);
-                // What is overwritten already is not counted again.
-                (is_listed && text[value.clone()].iter().any(|b| *b != b'*')).then_some(value)
+                is_listed.then(|| equals + 1..end_of_query_value(text, equals + 1))
             })
             .collect()
     }

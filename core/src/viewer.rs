@@ -91,12 +91,14 @@ pub fn plan_urls(manifest: Option<&Manifest>, newer: &[ChunkName], moment: Momen
     let Some(manifest) = manifest else {
         return planned;
     };
+    let last_ms = manifest.ended_ms.saturating_sub(1);
     let at_ms = match moment {
         Moment::Start => manifest.started_ms,
-        Moment::End => manifest.ended_ms - 1,
-        Moment::At(ms) => ms.clamp(manifest.started_ms, manifest.ended_ms - 1),
+        Moment::End => last_ms,
+        // Not `clamp`, which panics for a manifest that ends before it starts.
+        Moment::At(ms) => ms.min(last_ms).max(manifest.started_ms),
     };
-    let (from_ms, to_ms) = (at_ms - WINDOW_MS.0, at_ms + WINDOW_MS.1);
+    let (from_ms, to_ms) = (at_ms.saturating_sub(WINDOW_MS.0), at_ms.saturating_add(WINDOW_MS.1));
     for page in &manifest.pages {
         if page.first_ms > to_ms || page.last_ms < from_ms {
             continue;
@@ -198,6 +200,14 @@ mod tests {
         assert_eq!(seqs(Moment::End), (117..=119).collect::<Vec<_>>());
         assert_eq!(seqs(Moment::At(i64::MAX)), seqs(Moment::End));
         assert_eq!(seqs(Moment::At(i64::MIN)), seqs(Moment::Start));
+    }
+
+    #[test]
+    fn a_manifest_that_ends_before_it_starts_is_borne() {
+        let manifest = Manifest { ended_ms: i64::MIN, started_ms: i64::MAX, ..manifest(3) };
+        for moment in [Moment::Start, Moment::End, Moment::At(0)] {
+            assert!(plan_urls(Some(&manifest), &[], moment).len() <= 3);
+        }
     }
 
     #[test]

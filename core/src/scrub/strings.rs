@@ -101,6 +101,12 @@ pub(super) fn overwrite(raw: &mut [u8]) {
     raw.copy_from_slice(replacement);
 }
 
+/// Whether a text is only what [`overwrite`] leaves. It is all the same who wrote it: there is nothing to overwrite in it.
+pub(super) fn is_overwritten(text: &[u8]) -> bool {
+    let is_left = |c| matches!(c, '*' | '/' | '×' | '※' | '🞶' | '\n' | '\r' | '\t');
+    std::str::from_utf8(text).is_ok_and(|text| text.chars().all(is_left))
+}
+
 /// The character that an escape at the start of `raw` stands for, and the escape's length.
 fn unescape(raw: &[u8]) -> (char, usize) {
     let code = |at: usize| {
