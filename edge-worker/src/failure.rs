@@ -6,8 +6,8 @@ use tapedeck_core::store::StoreError;
 
 use crate::in_flight::Full;
 use crate::projects::ProjectError;
-use crate::s3_store::LocationError;
 use crate::settings::SettingsError;
+use tapedeck_s3_store::LocationError;
 
 /// Why a request could not be answered as it deserved.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use worker::{
     web_sys,
 };
 
-use crate::s3_store::{Http, HttpAnswer, HttpError, HttpRequest};
+use tapedeck_s3_store::{Http, HttpAnswer, HttpError, HttpRequest};
 
 /// Longest wait for one answer with its body, in milliseconds.
 const ANSWER_MS_MAX: u32 = 5_000;

@@ -2,7 +2,7 @@
 //! what they may read (`spec/viewer-api.md`).
 //!
 //! What is decided is decided in `tapedeck_core`; here is what acts. [`route`] finds the call. [`batches`], [`recorder_config`]
-//! and [`sessions`] each read from top to bottom: decode, decide, act, reply. [`projects`] and [`s3_store`] read and write the
+//! and [`sessions`] each read from top to bottom: decode, decide, act, reply. [`projects`] and `tapedeck_s3_store` read and write the
 //! bucket, [`answer`] goes back, and [`failure`] is all that can go wrong on our side.
 
 mod answer;
@@ -15,7 +15,6 @@ mod log;
 mod projects;
 mod recorder_config;
 mod route;
-mod s3_store;
 mod sessions;
 mod settings;
 mod ttl_cache;

@@ -22,8 +22,8 @@ use crate::in_flight::Reservation;
 use crate::log::Line;
 use crate::projects;
 use crate::recorder_config::query;
-use crate::s3_store::S3Store;
 use crate::settings::Settings;
+use tapedeck_s3_store::S3Store;
 
 /// Largest body of a request for URLs, in bytes: its 256 names have 6,400.
 const BODY_BYTES_MAX: usize = 64 * 1024;

@@ -5,7 +5,7 @@ use tapedeck_core::config::StoreLocation;
 use worker::Env;
 
 use crate::fetch::Platform;
-use crate::s3_store::{Addressing, LocationError, S3Store};
+use tapedeck_s3_store::{Addressing, LocationError, S3Store};
 
 /// The deployment's settings. Names are those of `edge-worker/README.md`.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Every store by one suite: in memory, the local S3 server by the indexer's client, and a real bucket when
+//! Every store by one suite: in memory, the local S3 server by the indexer's client and by the edge's, and a real bucket by both when
 //! `TAPEDECK_TEST_S3_BUCKET`, `…_ACCESS_KEY_ID` and `…_SECRET_ACCESS_KEY` name one (also `…_SESSION_TOKEN`, `…_REGION`, and `…_ENDPOINT`
 //! if it is not AWS's). What AWS does is the reference.
 
@@ -7,7 +7,7 @@
 mod stores;
 mod suite;
 
-use stores::{local, memory, real};
+use stores::{edge_local, edge_real, local, memory, real};
 
 /// One test for each store and case.
 macro_rules! conformance {
@@ -15,6 +15,8 @@ macro_rules! conformance {
         conformance!(@store memory $($case)+);
         conformance!(@store local $($case)+);
         conformance!(@store real $($case)+);
+        conformance!(@store edge_local $($case)+);
+        conformance!(@store edge_real $($case)+);
     };
     (@store $store:ident $($case:ident)+) => {
         mod $store {

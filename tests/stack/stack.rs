@@ -69,6 +69,12 @@ impl Stack {
         S3Store::new(self.client(part).await, BUCKET)
     }
 
+    /// A part's access key, id and secret.
+    #[must_use]
+    pub fn access_key(&self, part: &str) -> (String, String) {
+        (part.to_owned(), secret(part))
+    }
+
     /// The SDK's client with a part's access key.
     pub async fn client(&self, part: &str) -> Client {
         s3_client(

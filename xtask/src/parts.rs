@@ -65,8 +65,16 @@ pub(crate) fn sites(tree: &Tree) -> Result<()> {
 
 /// The Worker, to `edge-worker/build/`. It is optimised always: a debug build of it takes as long, and workerd starts slower.
 pub(crate) fn edge(tree: &Tree) -> Result<()> {
-    const INPUTS: [&str; 6] =
-        ["edge-worker", "core/src", "core/Cargo.toml", "Cargo.toml", "Cargo.lock", "xtask/src/wasm.rs"];
+    const INPUTS: [&str; 8] = [
+        "edge-worker",
+        "s3-store/src",
+        "s3-store/Cargo.toml",
+        "core/src",
+        "core/Cargo.toml",
+        "Cargo.toml",
+        "Cargo.lock",
+        "xtask/src/wasm.rs",
+    ];
     tree.build_once("edge", &INPUTS, "edge-worker/build/index.js", || {
         let compiler = Compiler::find().context("no compiler for wasm32")?;
         let bindgen = needs::tool(tree, "wasm-bindgen-cli", &tree.locked_version("wasm-bindgen")?);
