@@ -4,12 +4,16 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Limits, ProjectConfig};
+use crate::bots::is_bot;
+use crate::config::{BotPolicy, Limits, Pressure, ProjectConfig, UserStorage};
 use crate::event_line::{EventLineError, lines, parse_event_line};
-use crate::ids::ContentHash;
+use crate::excluded::ExcludedPages;
+use crate::grant::{ShareKey, Ticket};
+use crate::identify::hash_users;
+use crate::ids::{ContentHash, SessionId};
 use crate::inflate::{InflateError, deflate, inflate, is_gzip};
 use crate::object_key::{ChunkKey, ChunkName};
-use crate::sampling::decide_sampling;
+use crate::sampling::{Reason, rate_of};
 use crate::scrub::{ScrubCounts, Scrubbed};
 use crate::upload::{HEADER_BYTES_MAX, Header, HeaderError, parse_upload};
 
@@ -20,10 +24,18 @@ pub const CLOCK_SLACK_MS: i64 = 5 * 60 * 1000;
 pub const EVENT_TIME_SLACK_MS: i64 = 10 * 60 * 1000;
 
 /// What is known of a request beside its body.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct RequestFacts<'a> {
     /// The `Origin` header.
     pub origin: Option<&'a str>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<&'a str>,
+    /// Whether `Sec-GPC` is `1`: Global Privacy Control, <https://www.w3.org/TR/gpc/>.
+    pub gpc: bool,
+    /// What support tickets were made with; without it none is believed.
+    pub share_key: Option<&'a ShareKey>,
+    /// Bytes of this project admitted this UTC day, as far as is known; 0 where it has no budget.
+    pub used_bytes: u64,
     /// Two letters, as the platform tells.
     pub country: Option<&'a str>,
     /// Version of the edge, for the chunk's metadata.
@@ -69,6 +81,12 @@ pub enum DropReason {
     Consent,
     /// The session has lasted long enough; a new one may begin.
     SessionTooLong,
+    /// No person's browser.
+    Bot,
+    /// It has been on a page that the project excludes.
+    ExcludedPage,
+    /// The project has no more room today.
+    OverBudget,
 }
 
 /// A rule that a batch breaks. The client can mend it, by the code that `reply` gives.
@@ -174,6 +192,9 @@ fn decide<'a>(
     if !project.origins.iter().any(|pattern| pattern.allows(facts.origin)) {
         return Err(Refusal::Origin { found: facts.origin.map(|o| o.chars().take(200).collect()) });
     }
+    if project.bots == BotPolicy::Drop && facts.user_agent.is_some_and(is_bot) {
+        return Ok(Admission::Drop(DropReason::Bot));
+    }
     let (header, batch) = parse_upload(body)?;
     if batch.len() > limits.compressed_bytes_max {
         let (found, max) = (body.len() as u64, limits.compressed_bytes_max);
@@ -187,33 +208,98 @@ fn decide<'a>(
     if header.sent_ms.saturating_sub(start_ms) > limits.session_ms_max {
         return Ok(Admission::Drop(DropReason::SessionTooLong));
     }
-    if header.consent == Some(false) {
+    if !has_consent(facts, &header, project) {
         return Ok(Admission::Drop(DropReason::Consent));
     }
-    if !decide_sampling(&project.sampling, &session, header.reason, &header.segments) {
-        return Ok(Admission::Drop(DropReason::NotSampled));
+    let reason = believed_reason(facts, &header, &session, project);
+    if let Some(reason) = decide_keeping(facts, &header, &session, reason, project) {
+        return Ok(Admission::Drop(reason));
     }
 
     let Opened { text, as_it_came } = open_batch(batch, limits)?;
     let text =
         std::str::from_utf8(&text).map_err(|error| Refusal::Utf8 { valid_bytes: error.valid_up_to() })?;
-    let events = check_events(text, start_ms, header.sent_ms, limits)?;
+    let Events { count: events, on_excluded_page } = check_events(text, start_ms, header.sent_ms, project)?;
+    if on_excluded_page {
+        return Ok(Admission::Drop(DropReason::ExcludedPage));
+    }
     // The name is that of what was received: a retry meets its object whatever the scrubbing rules became meanwhile.
     let hash = ContentHash::of_digest(&Sha256::digest(text));
-    let (body, scrubbed) = match (project.scrub.scrub(text), as_it_came) {
-        (None, Some(gzip)) => (Cow::Borrowed(gzip), ScrubCounts::new()),
-        (None, None) => (Cow::Owned(deflate(text.as_bytes())), ScrubCounts::new()),
-        (Some(Scrubbed { text, counts }), _) => (Cow::Owned(deflate(text.as_bytes())), counts),
+    let Cleaned { text: clean, counts: scrubbed } = clean(text, project);
+    let body = match (clean, as_it_came) {
+        (None, Some(gzip)) => Cow::Borrowed(gzip),
+        (None, None) => Cow::Owned(deflate(text.as_bytes())),
+        (Some(clean), _) => Cow::Owned(deflate(clean.as_bytes())),
     };
     let name = ChunkName { page: header.page.clone(), seq: header.seq, hash };
     Ok(Admission::Store(Box::new(Chunk {
         key: ChunkKey { project: project.project.clone(), session, name },
         body,
-        metadata: metadata(facts, &header),
+        metadata: metadata(facts, &header, reason),
         scrubbed,
         events,
         inflated_bytes: text.len(),
     })))
+}
+
+/// Whether the visitor may be recorded. Who was asked and agreed has said more than the browser's general wish.
+fn has_consent(facts: &RequestFacts<'_>, header: &Header, project: &ProjectConfig) -> bool {
+    let privacy = &project.privacy;
+    let needs_a_yes = privacy.require_consent || (privacy.honour_gpc && facts.gpc);
+    header.consent.unwrap_or(!needs_a_yes)
+}
+
+/// The reason that picks the rate. Without a ticket of ours, `support` is a claim that anybody can make.
+fn believed_reason(
+    facts: &RequestFacts<'_>,
+    header: &Header,
+    session: &SessionId,
+    project: &ProjectConfig,
+) -> Reason {
+    if header.reason != Reason::Support {
+        return header.reason;
+    }
+    let ticket = header.support.as_deref().zip(facts.share_key);
+    let ticket = ticket
+        .and_then(|(text, key)| Ticket::open(text, key, &project.project, project.share_epoch))
+        .filter(|t| t.holds(session.start_ms(), facts.received_ms, project.limits.session_ms_max));
+    if ticket.is_some() { Reason::Support } else { Reason::All }
+}
+
+/// Why the batch is not kept, by sampling and budget; `None` if it is.
+fn decide_keeping(
+    facts: &RequestFacts<'_>,
+    header: &Header,
+    session: &SessionId,
+    reason: Reason,
+    project: &ProjectConfig,
+) -> Option<DropReason> {
+    let rate = rate_of(&project.sampling, session, reason, &header.segments);
+    let is_below = |rate| session.fraction() < rate;
+    let pressure = project.budget.map_or(Pressure::None, |budget| budget.pressure(facts.used_bytes, reason));
+    match pressure {
+        _ if !is_below(rate) => Some(DropReason::NotSampled),
+        Pressure::Over => Some(DropReason::OverBudget),
+        Pressure::Halved if !is_below(rate / 2.0) => Some(DropReason::NotSampled),
+        Pressure::Halved | Pressure::None => None,
+    }
+}
+
+/// What is stored in place of a batch's text.
+struct Cleaned {
+    /// `None` where it is the text itself.
+    text: Option<String>,
+    counts: ScrubCounts,
+}
+
+fn clean(text: &str, project: &ProjectConfig) -> Cleaned {
+    let (scrubbed, counts) = match project.scrub.scrub(text) {
+        Some(Scrubbed { text, counts }) => (Some(text), counts),
+        None => (None, ScrubCounts::new()),
+    };
+    let key = project.user_hash_key.as_ref().filter(|_| project.users == UserStorage::Hashed);
+    let hashed = key.and_then(|key| hash_users(scrubbed.as_deref().unwrap_or(text), key));
+    Cleaned { text: hashed.or(scrubbed), counts }
 }
 
 /// A batch's text.
@@ -235,10 +321,17 @@ fn open_batch<'a>(batch: &'a [u8], limits: &Limits) -> Result<Opened<'a>, Refusa
     Ok(Opened { text: Cow::Owned(inflated.bytes), as_it_came: (inflated.members == 1).then_some(batch) })
 }
 
-/// The number of events, all of them well-formed and of the session's time.
-fn check_events(text: &str, start_ms: i64, sent_ms: i64, limits: &Limits) -> Result<usize, Refusal> {
+/// What is known of a batch's events once all of them are well-formed and of the session's time.
+struct Events {
+    count: usize,
+    on_excluded_page: bool,
+}
+
+fn check_events(text: &str, start_ms: i64, sent_ms: i64, project: &ProjectConfig) -> Result<Events, Refusal> {
+    let limits = &project.limits;
     let (from_ms, to_ms) = (start_ms - EVENT_TIME_SLACK_MS, sent_ms.saturating_add(EVENT_TIME_SLACK_MS));
-    let mut events = 0;
+    let mut excluded = ExcludedPages::new(&project.excluded_pages);
+    let mut events = Events { count: 0, on_excluded_page: false };
     for (index, line) in lines(text).enumerate() {
         if index == limits.events_max {
             return Err(Refusal::Events { max: limits.events_max });
@@ -247,17 +340,18 @@ fn check_events(text: &str, start_ms: i64, sent_ms: i64, limits: &Limits) -> Res
         if !(from_ms..=to_ms).contains(&event.at_ms) {
             return Err(Refusal::EventTime { index, at_ms: event.at_ms, from_ms, to_ms });
         }
-        events = index + 1;
+        events.on_excluded_page |= excluded.names_one(&event);
+        events.count = index + 1;
     }
-    if events == 0 { Err(Refusal::Empty) } else { Ok(events) }
+    if events.count == 0 { Err(Refusal::Empty) } else { Ok(events) }
 }
 
 /// What is stored beside the chunk: `spec/objects.md`.
-fn metadata(facts: &RequestFacts<'_>, header: &Header) -> Vec<(&'static str, String)> {
+fn metadata(facts: &RequestFacts<'_>, header: &Header, reason: Reason) -> Vec<(&'static str, String)> {
     let mut metadata = vec![
         ("received-ms", facts.received_ms.to_string()),
         ("sent-ms", header.sent_ms.to_string()),
-        ("reason", header.reason.as_str().to_owned()),
+        ("reason", reason.as_str().to_owned()),
         ("edge", facts.edge.to_owned()),
     ];
     if let Some(sdk) = &header.sdk {
@@ -283,197 +377,4 @@ fn is_label(c: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    const START_MS: i64 = 1_700_000_000_000;
-    const SENT_MS: i64 = START_MS + 4_321;
-
-    fn project() -> ProjectConfig {
-        let config = json!({
-            "version": 1, "revision": 1, "project": "demo", "keys": [],
-            "origins": ["https://shop.example"], "sampling": [{"from_ms": 0, "all": 1, "manual": 0}],
-            "limits": {"compressed_bytes_max": 4000, "inflated_bytes_max": 5000, "events_max": 5},
-        });
-        ProjectConfig::parse(config.to_string().as_bytes()).expect("a config")
-    }
-
-    fn facts() -> RequestFacts<'static> {
-        RequestFacts {
-            origin: Some("https://shop.example"),
-            country: Some("DE"),
-            edge: "test",
-            received_ms: SENT_MS + 50,
-        }
-    }
-
-    fn body(change: impl FnOnce(&mut serde_json::Value), batch: &[u8]) -> Vec<u8> {
-        let mut header = json!({
-            "upload": "ZVPxAAABAgMEBQYHCAkKCw", "page": "a1B2c3D4", "seq": 3, "reason": "all",
-            "sent": SENT_MS, "sdk": "tapedeck-recorder/0.1.0",
-        });
-        change(&mut header);
-        [header.to_string().as_bytes(), b"\n", batch].concat()
-    }
-
-    fn event(at_ms: i64) -> String {
-        format!(r#"{{"type":3,"timestamp":{at_ms},"data":{{}}}}"#)
-    }
-
-    /// The decision in one word: `store`, the drop reason, or the refusal's code.
-    fn check(body: &[u8], expected: &str) {
-        let found = match admit(&facts(), body, &project()) {
-            Admission::Store(_) => "store",
-            Admission::Drop(reason) => reason.as_str(),
-            Admission::Refuse(refusal) => refusal.code(),
-        };
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn gzip_is_stored_as_it_came() {
-        let gzip = deflate(event(START_MS).as_bytes());
-        let body = body(|_| (), &gzip);
-        let Admission::Store(chunk) = admit(&facts(), &body, &project()) else { panic!("not stored") };
-        assert!(matches!(chunk.body, Cow::Borrowed(bytes) if bytes == gzip));
-        assert_eq!((chunk.events, chunk.inflated_bytes), (1, event(START_MS).len()));
-        assert_eq!(
-            chunk.metadata,
-            [
-                ("received-ms", "1700000004371"),
-                ("sent-ms", "1700000004321"),
-                ("reason", "all"),
-                ("edge", "test"),
-                ("sdk", "tapedeck-recorder/0.1.0"),
-                ("country", "DE"),
-            ]
-            .map(|(name, value)| (name, value.to_owned()))
-        );
-    }
-
-    #[test]
-    fn the_key_does_not_depend_on_the_compression() {
-        let text = format!("{}\n{}\n", event(START_MS), event(START_MS + 1));
-        let (first, second) = text.split_at(text.len() / 2);
-        let gz = |text: &str| deflate(text.as_bytes());
-        let keys: Vec<String> = [text.as_bytes().to_vec(), gz(&text), [gz(first), gz(second)].concat()]
-            .iter()
-            .map(|batch| {
-                let body = body(|_| (), batch);
-                let Admission::Store(chunk) = admit(&facts(), &body, &project()) else {
-                    panic!("not stored")
-                };
-                let inflated = inflate(&chunk.body, 5000, 200).expect("what is stored is gzip");
-                assert_eq!((inflated.members, inflated.bytes), (1, text.clone().into_bytes()));
-                chunk.key.to_string()
-            })
-            .collect();
-        assert_eq!(keys[0], keys[1]);
-        assert_eq!(keys[1], keys[2]);
-    }
-
-    #[test]
-    fn what_nobody_should_store_is_overwritten() {
-        let text = format!(r#"{{"type":3,"timestamp":{START_MS},"data":"4111 1111 1111 1111"}}"#);
-        let gzip = deflate(text.as_bytes());
-        let sent = body(|_| (), &gzip);
-        let Admission::Store(chunk) = admit(&facts(), &sent, &project()) else { panic!("not stored") };
-        let stored = inflate(&chunk.body, 5000, 200).expect("gzip").bytes;
-        assert_eq!(
-            String::from_utf8(stored).expect("UTF-8"),
-            text.replace("4111 1111 1111 1111", &"*".repeat(19))
-        );
-        assert_eq!(chunk.scrubbed, ScrubCounts::from([("card".to_owned(), 1)]));
-        // The key is that of the bytes as received.
-        assert_eq!(chunk.key.name.hash, ContentHash::of_digest(&Sha256::digest(&text)));
-    }
-
-    #[test]
-    fn limits_at_and_one_over() {
-        let line = |n: usize| {
-            let pad = "x".repeat(n - event(START_MS).len() - 6);
-            format!(r#"{{"type":3,"timestamp":{START_MS},"data":{{}},"":"{pad}"}}"#)
-        };
-        check(&body(|_| (), &deflate(line(5000).as_bytes())), "store");
-        check(&body(|_| (), &deflate(line(5001).as_bytes())), "inflated_bytes");
-        check(&body(|_| (), line(4000).as_bytes()), "store");
-        check(&body(|_| (), line(4001).as_bytes()), "compressed_bytes");
-        let events = |n: usize| vec![event(START_MS); n].join("\n");
-        check(&body(|_| (), events(5).as_bytes()), "store");
-        check(&body(|_| (), events(6).as_bytes()), "events");
-        check(&vec![b'x'; body_bytes_max(&project().limits) + 1], "compressed_bytes");
-        check(&vec![b'x'; body_bytes_max(&project().limits)], "header");
-    }
-
-    #[test]
-    fn sessions_end() {
-        let batch = event(START_MS);
-        let sent = |ms: i64| body(|h| h["sent"] = json!(START_MS + ms), batch.as_bytes());
-        check(&sent(3_600_000), "store");
-        check(&sent(3_600_001), "session_too_long");
-        check(&sent(-CLOCK_SLACK_MS), "store");
-        check(&sent(-CLOCK_SLACK_MS - 1), "clock");
-        check(&body(|h| h["sent"] = json!(i64::MAX), batch.as_bytes()), "session_too_long");
-        check(&body(|h| h["sent"] = json!(i64::MIN), batch.as_bytes()), "clock");
-    }
-
-    #[test]
-    fn events_are_of_the_sessions_time() {
-        let at = |ms: i64| body(|_| (), event(ms).as_bytes());
-        check(&at(START_MS - EVENT_TIME_SLACK_MS), "store");
-        check(&at(START_MS - EVENT_TIME_SLACK_MS - 1), "event_time");
-        check(&at(SENT_MS + EVENT_TIME_SLACK_MS), "store");
-        check(&at(SENT_MS + EVENT_TIME_SLACK_MS + 1), "event_time");
-    }
-
-    #[test]
-    fn what_is_not_wanted_is_dropped() {
-        let batch = event(START_MS);
-        check(&body(|h| h["consent"] = json!(false), batch.as_bytes()), "consent");
-        check(&body(|h| h["consent"] = json!(true), batch.as_bytes()), "store");
-        check(&body(|h| h["reason"] = json!("manual"), batch.as_bytes()), "not_sampled");
-    }
-
-    #[test]
-    fn what_is_wrong_is_refused() {
-        check(b"", "header");
-        check(b"{}\n", "header");
-        check(&body(|_| (), b""), "empty");
-        check(&body(|_| (), b"\n"), "empty");
-        check(&body(|_| (), &deflate(b"")), "empty");
-        check(&body(|_| (), b"\xff\xfe"), "utf8");
-        check(&body(|_| (), b"{}"), "event");
-        check(&body(|_| (), format!("{}\n\n{}", event(START_MS), event(START_MS)).as_bytes()), "event");
-        check(&body(|_| (), b"\x1f\x8b rubbish"), "gzip");
-        let other = RequestFacts { origin: Some("https://evil.example"), ..facts() };
-        let admission = admit(&other, b"", &project());
-        assert!(matches!(admission, Admission::Refuse(Refusal::Origin { .. })), "{admission:?}");
-    }
-
-    #[test]
-    fn metadata_is_plain_ascii() {
-        let body = body(
-            |h| {
-                h["sdk"] = json!("ünicode\r\nx: y/1");
-                h["segments"] = json!(["béta", "a,b"]);
-            },
-            event(START_MS).as_bytes(),
-        );
-        let strange = RequestFacts { country: Some("x\n"), ..facts() };
-        let Admission::Store(chunk) = admit(&strange, &body, &project()) else { panic!("not stored") };
-        assert_eq!(
-            chunk.metadata[4..],
-            [("sdk", "_nicode__x__y/1".to_owned()), ("segments", "b%C3%A9ta,a%2Cb".to_owned()),]
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_decided_without_panic(batch in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = admit(&facts(), &batch, &project());
-            let _ = admit(&facts(), &body(|_| (), &batch), &project());
-        }
-    }
-}
+mod tests;

@@ -9,9 +9,13 @@
 #![cfg_attr(test, allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation))]
 
 pub mod admit;
+pub mod bots;
 pub mod config;
 pub mod day;
 pub mod event_line;
+mod excluded;
+pub mod grant;
+mod identify;
 pub mod ids;
 pub mod inflate;
 pub mod manifest;
@@ -27,6 +31,7 @@ pub mod summary;
 pub mod tape;
 pub mod text;
 pub mod upload;
+pub mod usage;
 pub mod user_hash;
 pub mod viewer;
 pub mod wildcard;

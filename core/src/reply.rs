@@ -75,6 +75,9 @@ impl DropReason {
             Self::NotSampled => "not_sampled",
             Self::Consent => "consent",
             Self::SessionTooLong => "session_too_long",
+            Self::Bot => "bot",
+            Self::ExcludedPage => "excluded_page",
+            Self::OverBudget => "over_budget",
         }
     }
 }

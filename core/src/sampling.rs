@@ -107,12 +107,17 @@ pub fn rates_at(sampling: &[Rates], start_ms: i64) -> Option<&Rates> {
         .or_else(|| sampling.iter().min_by_key(|rates| rates.from_ms))
 }
 
-/// Whether the session is kept, by the rates that were in force when it started, so that a change never splits a session.
-/// No rates at all keep nothing.
+/// The rate at which sessions like this one are kept, by what was in force when it started, so that a change never splits a session.
+/// Without rates nothing is kept.
+#[must_use]
+pub fn rate_of(sampling: &[Rates], session: &SessionId, reason: Reason, segments: &[String]) -> f64 {
+    rates_at(sampling, session.start_ms()).map_or(0.0, |rates| rates.rate(reason, segments))
+}
+
+/// Whether the session is kept at [`rate_of`] it.
 #[must_use]
 pub fn decide_sampling(sampling: &[Rates], session: &SessionId, reason: Reason, segments: &[String]) -> bool {
-    rates_at(sampling, session.start_ms())
-        .is_some_and(|rates| session.fraction() < rates.rate(reason, segments))
+    session.fraction() < rate_of(sampling, session, reason, segments)
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
+use crate::identify::user_value;
 use card::{begins_word, card_numbers, stands_alone};
 use iban::ibans;
 use strings::{Decoded, is_overwritten, json_strings, overwrite};
@@ -174,7 +174,8 @@ impl Scrubber {
         let mut start = 0;
         for line in batch.split_inclusive('\n') {
             if !self.patterns.is_empty() || may_hold(line.as_bytes()) {
-                let exempt = user_id(line);
+                // The customer's own id for the visitor stays.
+                let exempt = user_value(line);
                 for string in json_strings(line.as_bytes()) {
                     if exempt.as_ref().is_some_and(|exempt| exempt.contains(&string.start)) {
                         continue;
@@ -316,35 +317,6 @@ fn may_hold_hidden(line: &[u8]) -> bool {
         }
         _ => false,
     })
-}
-
-/// The value of `payload.user` in a `tapedeck.identify` event: the customer's own id for the visitor, which stays.
-fn user_id(line: &str) -> Option<Range<usize>> {
-    #[derive(Deserialize)]
-    struct Event<'a> {
-        #[serde(borrow)]
-        data: Custom<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Custom<'a> {
-        tag: &'a str,
-        #[serde(borrow)]
-        payload: Identify<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Identify<'a> {
-        #[serde(borrow)]
-        user: &'a RawValue,
-    }
-    memchr::memmem::find(line.as_bytes(), b"tapedeck.identify")?;
-    let event: Event<'_> = serde_json::from_str(line).ok()?;
-    if event.data.tag != "tapedeck.identify" {
-        return None;
-    }
-    let user = event.data.payload.user.get();
-    // The raw value is a slice of the line.
-    let start = user.as_ptr().addr() - line.as_ptr().addr();
-    Some(start..start + user.len())
 }
 
 fn is_query_name(b: u8) -> bool {

@@ -58,6 +58,8 @@ pub struct Header {
     pub segments: Vec<String>,
     /// What the visitor said when asked; `None` if not asked.
     pub consent: Option<bool>,
+    /// A support ticket, as it was sent: not yet verified.
+    pub support: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +73,7 @@ struct WireHeader {
     #[serde(default)]
     segments: Vec<String>,
     consent: Option<bool>,
+    support: Option<String>,
 }
 
 /// The header and the batch behind it.
@@ -101,6 +104,7 @@ pub fn parse_upload(body: &[u8]) -> Result<(Header, &[u8]), HeaderError> {
         sdk: wire.sdk.map(|sdk| bounded(&sdk, LABEL_CHARS_MAX)),
         segments: wire.segments,
         consent: wire.consent,
+        support: wire.support,
     };
     Ok((header, &body[end + 1..]))
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tapedeck_core::admit::{Admission, RequestFacts, admit};
+use tapedeck_core::bots::is_bot;
 use tapedeck_core::config::ProjectConfig;
 use tapedeck_core::ids::{ContentHash, PageId, ProjectId, Seq, SessionId, UploadKey, shard};
 use tapedeck_core::manifest::Union;
@@ -174,6 +175,14 @@ fn admission() {
     struct Case {
         name: String,
         origin: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_agent: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gpc: Option<bool>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used_bytes: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        share_key: Option<String>,
         body_base64: String,
         config: Box<RawValue>,
         expect: BTreeMap<String, Value>,
@@ -183,8 +192,13 @@ fn admission() {
         |case| {
             let project = ProjectConfig::parse(case.config.get().as_bytes()).expect("a config");
             let body = BASE64.decode(&case.body_base64).expect("base64");
+            let share_key = case.share_key.as_deref().map(parsed);
             let facts = RequestFacts {
                 origin: case.origin.as_deref(),
+                user_agent: case.user_agent.as_deref(),
+                gpc: case.gpc.unwrap_or(false),
+                share_key: share_key.as_ref(),
+                used_bytes: case.used_bytes.unwrap_or(0),
                 country: None,
                 edge: "vectors",
                 received_ms: 1_700_000_005_000,
@@ -236,6 +250,17 @@ fn origins() {
         |case| case.allowed = case.pattern.allows(case.origin.as_deref()),
         |refused| assert!(OriginPattern::try_from(refused.pattern.clone()).is_err(), "{}", refused.why),
     );
+}
+
+/// Bots out of the list that `core/src/bots/generate.mjs` reads, and people's browsers.
+#[test]
+fn bots() {
+    #[derive(Serialize, Deserialize)]
+    struct Case {
+        agent: String,
+        bot: bool,
+    }
+    Vectors::<Case>::check("bots.json", |case| case.bot = is_bot(&case.agent), |refused| match *refused {});
 }
 
 /// What recorders see of a config, and why one is refused.

@@ -1,9 +1,7 @@
 //! `POST /v1/batches`: `spec/upload.md`.
 
-use tapedeck_core::admit::{
-    Admission, Chunk, Refusal, RequestFacts, admit, body_bytes_max, check_body_bytes,
-};
-use tapedeck_core::config::{Limits, ProjectConfig};
+use tapedeck_core::admit::{Admission, Refusal, RequestFacts, admit, body_bytes_max, check_body_bytes};
+use tapedeck_core::config::Limits;
 use tapedeck_core::reply::Reply;
 use tapedeck_core::store::{Created, NewObject, Store};
 use worker::Request;
@@ -16,6 +14,7 @@ use crate::fetch::now_ms;
 use crate::log::Line;
 use crate::recorder_config::{project_of, unknown_key};
 use crate::settings::Settings;
+use crate::usage;
 
 /// Media type of a chunk: gzip is what it is, not how something else travels.
 const CHUNK_TYPE: &str = "application/gzip";
@@ -43,10 +42,17 @@ pub(crate) async fn receive(
     };
     line.bytes = Some(body.bytes.len());
 
-    let origin = request.headers().get("origin").ok().flatten();
+    let store = settings.store(project.store.as_ref())?;
+    let used_bytes = usage::used_bytes(&store, &project).await;
+    let header = |name| request.headers().get(name).ok().flatten();
+    let (origin, user_agent) = (header("origin"), header("user-agent"));
     let country = request.cf().and_then(worker::Cf::country);
     let facts = RequestFacts {
         origin: origin.as_deref(),
+        user_agent: user_agent.as_deref(),
+        gpc: header("sec-gpc").as_deref() == Some("1"),
+        share_key: settings.share_key(),
+        used_bytes,
         country: country.as_deref(),
         edge: VERSION,
         received_ms: now_ms(),
@@ -59,14 +65,10 @@ pub(crate) async fn receive(
     line.events = Some(chunk.events);
     line.inflated_bytes = Some(chunk.inflated_bytes);
 
-    Ok(store(&chunk, &project, settings).await?.into())
-}
-
-async fn store(chunk: &Chunk<'_>, project: &ProjectConfig, settings: &Settings) -> Result<Reply, Failure> {
     let object = NewObject { body: &chunk.body, content_type: CHUNK_TYPE, metadata: &chunk.metadata };
-    let created = settings.store(project.store.as_ref())?.create(&chunk.key.to_string(), object).await?;
-    Ok(match created {
+    let reply = match store.create(&chunk.key.to_string(), object).await? {
         Created::Stored => Reply::stored(),
         Created::Exists => Reply::duplicate(),
-    })
+    };
+    Ok(reply.into())
 }

@@ -18,6 +18,7 @@ mod route;
 mod sessions;
 mod settings;
 mod ttl_cache;
+mod usage;
 
 use serde_json::json;
 use worker::{Context, Env, Request, Response, event};

@@ -46,9 +46,9 @@ impl Line {
     }
 }
 
-/// Writes that a config could not be read again, and that recorders go on with the one from before.
-pub(crate) fn stale_config(key: &str, cause: &dyn Error) {
-    console_error!("{}", json!({ "stale_config": key, "cause": chain(cause) }));
+/// Writes that an object could not be read again, and that recorders go on with what was known before.
+pub(crate) fn stale(key: &str, cause: &dyn Error) {
+    console_error!("{}", json!({ "stale": key, "cause": chain(cause) }));
 }
 
 /// An error and its causes, from the outside in.

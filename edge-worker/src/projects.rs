@@ -143,7 +143,7 @@ async fn remembered<T: Clone>(
     });
     match (read, stale) {
         (Err(error), Some(stale)) => {
-            log::stale_config(&key, &error);
+            log::stale(&key, &error);
             Ok(Some(stale))
         }
         (read, _) => read,

@@ -2,6 +2,8 @@
 
 use rusty_s3::Credentials;
 use tapedeck_core::config::StoreLocation;
+use tapedeck_core::grant::ShareKey;
+use tapedeck_core::ids::IdError;
 use worker::Env;
 
 use crate::fetch::Platform;
@@ -13,6 +15,7 @@ pub(crate) struct Settings {
     config: StoreLocation,
     addressing: Addressing,
     credentials: Credentials,
+    share_key: Option<ShareKey>,
 }
 
 /// Why the Worker cannot work as it is deployed. The operator can mend it.
@@ -30,6 +33,9 @@ pub(crate) enum SettingsError {
         /// The value.
         found: String,
     },
+    /// The share key is too short to be a secret.
+    #[error("SHARE_KEY is refused")]
+    ShareKey(#[from] IdError),
 }
 
 impl Settings {
@@ -55,7 +61,21 @@ impl Settings {
             },
             addressing,
             credentials: Credentials::new(required("S3_ACCESS_KEY_ID")?, required("S3_SECRET_ACCESS_KEY")?),
+            share_key: optional("SHARE_KEY").map(|text| text.parse()).transpose()?,
         })
+    }
+
+    /// What grants and tickets are made with, if the deployment has it: without it none is believed.
+    pub(crate) fn share_key(&self) -> Option<&ShareKey> {
+        self.share_key.as_ref()
+    }
+
+    /// The same, for who has to make one.
+    ///
+    /// # Errors
+    /// [`SettingsError::Missing`]
+    pub(crate) fn required_share_key(&self) -> Result<&ShareKey, SettingsError> {
+        self.share_key().ok_or(SettingsError::Missing { name: "SHARE_KEY" })
     }
 
     /// The bucket at `location`; without one, the bucket that the config is in.

@@ -14,6 +14,9 @@ pub struct Secrets {
     pub project_key: String,
     /// What the player asks the edge with.
     pub viewer_token: String,
+    /// What the edge makes grants and support tickets with.
+    #[serde(default)]
+    pub share_key: String,
     /// The owner's access to the bucket.
     pub admin: AccessKey,
     /// The edge's.
@@ -38,7 +41,13 @@ impl Secrets {
     /// When the file cannot be read or written, or is not of this form.
     pub fn load_or_create(path: &Path) -> Result<Self> {
         if path.exists() {
-            return read_json(path);
+            let mut secrets: Self = read_json(path)?;
+            // A stack that was begun before there were grants.
+            if secrets.share_key.is_empty() {
+                secrets.share_key = base62(43)?;
+                write_private(path, &serde_json::to_vec_pretty(&secrets)?)?;
+            }
+            return Ok(secrets);
         }
         let key = |part: &str| -> Result<AccessKey> {
             Ok(AccessKey { id: format!("{part}-{}", base62(16)?), secret: base62(40)? })
@@ -46,6 +55,7 @@ impl Secrets {
         let secrets = Self {
             project_key: format!("pk_{}", base62(22)?),
             viewer_token: base62(32)?,
+            share_key: base62(43)?,
             admin: key("admin")?,
             edge: key("edge")?,
             indexer: key("indexer")?,

@@ -263,6 +263,7 @@ fn edge(
         "CONFIG_REGION": REGION,
         "S3_ACCESS_KEY_ID": secrets.edge.id,
         "S3_SECRET_ACCESS_KEY": secrets.edge.secret,
+        "SHARE_KEY": secrets.share_key,
     });
     write_private(&vars, settings.to_string().as_bytes())?;
     let vars = std::path::absolute(&vars)?;

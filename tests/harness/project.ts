@@ -23,6 +23,8 @@ export async function makeProject(bucket: Bucket, changes: object = {}): Promise
     keys: [project.key],
     origins: ["http://localhost:*", "http://127.0.0.1:*"],
     sampling: [{ from_ms: 0, all: 1 }],
+    // Tests come by driven browsers.
+    bots: "keep",
     viewers: [{ name: "test", sha256: sha256(project.token), role: "viewer" }],
     ...changes,
   };

@@ -66,8 +66,14 @@ impl Policy {
             Grant::Read("config/"),
             Grant::Read("chunks/"),
             Grant::Read("manifests/"),
+            Grant::Read("index/"),
+            Grant::Read("archive/"),
+            Grant::Read("usage/"),
+            Grant::Read("requests/"),
+            Grant::Read("erasures/"),
             Grant::Create("chunks/"),
             Grant::Create("requests/"),
+            Grant::Create("audit/"),
         ])
     }
 
