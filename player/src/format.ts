@@ -61,3 +61,19 @@ export function browserName(userAgent: string): string | null {
 export function shortUrl(url: string): string {
   return url.replace(/^https?:\/\//, "");
 }
+
+/** How long ago, in one unit: `3 h ago`. */
+export function ago(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  return minutes < 48 * 60
+    ? `${Math.floor(minutes / 60)} h ago`
+    : `${Math.floor(minutes / 1440)} days ago`;
+}
+
+/** A number of bytes in the unit that reads best, of 1000. */
+export function byteCount(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

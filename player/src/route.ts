@@ -15,8 +15,20 @@ export interface PlainLink {
   at: Moment;
 }
 
+/** What is looked for in a project. */
+export interface FindLink {
+  project: string;
+  screen:
+    | { table: "sessions" }
+    | { table: "errors"; fingerprint: string | null }
+    | { table: "pages"; route: string | null };
+  /** As in an address, without a question mark. */
+  query: string;
+}
+
 export type Route =
   | { name: "start" }
+  | { name: "find"; link: FindLink }
   | { name: "session"; link: SessionLink }
   | { name: "plain"; link: PlainLink }
   | { name: "unknown"; hash: string };
@@ -30,6 +42,7 @@ export function parseRoute(hash: string): Route {
   const path = (mark < 0 ? hash : hash.slice(0, mark)).replace(/^#/, "");
   const query = mark < 0 ? "" : hash.slice(mark + 1);
   if (path === "" || path === "/") return { name: "start" };
+  if (path.startsWith("/find/")) return parseFind(path, query, hash);
   if (path === "/play") return parsePlain(new URLSearchParams(query), hash);
   const [, , project = "", session = "", more] = path.split("/");
   if (
@@ -56,6 +69,38 @@ function parseCredential(parameters: URLSearchParams): Credential | null {
   const [token, grant] = [parameters.get("token"), parameters.get("grant")];
   if (token) return { kind: "token", value: token };
   return grant ? { kind: "grant", value: grant } : null;
+}
+
+function parseFind(path: string, query: string, hash: string): Route {
+  const [, , project = "", table = "sessions", name, more] = path.split("/");
+  if (!PROJECT.test(project) || more !== undefined) return { name: "unknown", hash };
+  const detail = name === undefined ? null : decoded(name);
+  const screen = screenOf(table, detail);
+  if (screen === null || (name !== undefined && detail === null)) return { name: "unknown", hash };
+  return { name: "find", link: { project, screen, query } };
+}
+
+function screenOf(table: string, detail: string | null): FindLink["screen"] | null {
+  if (table === "sessions" && detail === null) return { table };
+  if (table === "errors") return { table, fingerprint: detail };
+  return table === "pages" ? { table, route: detail } : null;
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // An address that was cut off within a sign.
+    return null;
+  }
+}
+
+/** The fragment of a list, of an error group, or of a route. */
+export function findHash({ project, screen, query }: FindLink): string {
+  const detail =
+    screen.table === "errors" ? screen.fingerprint : screen.table === "pages" ? screen.route : null;
+  const path = `#/find/${project}/${screen.table}${detail === null ? "" : `/${encodeURIComponent(detail)}`}`;
+  return query === "" ? path : `${path}?${query}`;
 }
 
 function parsePlain(parameters: URLSearchParams, hash: string): Route {

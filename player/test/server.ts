@@ -7,9 +7,12 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chunkName, type Manifest } from "../src/session/manifest.ts";
 import type { Recording, StoredChunk } from "./recording.ts";
+import type { StoredTable } from "./tables.ts";
 
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 export const TOKEN = "a-token-for-tests";
+/** What the edge gives out for every session. */
+export const GRANT = "a-grant-for-tests";
 
 export interface Stack {
   player: string;
@@ -23,6 +26,12 @@ export interface Stack {
   behaviour: Behaviour;
   /** Makes a session watchable. What is in `newer` is left out of the manifest. */
   add(recording: Recording, options?: { newer?: StoredChunk[]; manifest?: Manifest | null }): void;
+  /** Makes files of a project's tables readable. */
+  addTables(tables: readonly StoredTable[]): void;
+  /** Gives a session a tape, beside its manifest or in its place. */
+  addTape(recording: Recording, tape: Uint8Array, options?: { manifest: Manifest | null }): void;
+  /** Puts a file at the store, as any host would: answers its URL. */
+  addFile(name: string, body: Uint8Array): string;
   link(recording: Recording, query?: string): string;
   close(): Promise<void>;
 }
@@ -37,16 +46,20 @@ export interface Behaviour {
   /** Requests that the store still answers with 503. */
   storeFailures: number;
   tokenWorks: boolean;
+  /** Of ranges that the store gave out. */
+  bytes: number;
 }
 
 interface Kept {
   manifest: Manifest | null;
   newer: StoredChunk[];
+  tape?: { key: string; bytes: number; header_bytes: number };
 }
 
 export async function startStack(): Promise<Stack> {
   const sessions = new Map<string, Kept>();
-  const chunks = new Map<string, StoredChunk>();
+  const chunks = new Map<string, { body: Uint8Array }>();
+  const tables: StoredTable[] = [];
   const fetched: string[] = [];
   const calls: string[] = [];
   const behaviour: Behaviour = {
@@ -55,6 +68,7 @@ export async function startStack(): Promise<Stack> {
     lost: new Set(),
     storeFailures: 0,
     tokenWorks: true,
+    bytes: 0,
   };
 
   const store = await listen(async (request, response) => {
@@ -68,10 +82,17 @@ export async function startStack(): Promise<Stack> {
       behaviour.storeFailures--;
       return end(response, 503, "slow down");
     }
-    if (Number(url.searchParams.get("expires")) < Date.now()) return end(response, 403, "expired");
+    if (url.searchParams.has("expires") && Number(url.searchParams.get("expires")) < Date.now())
+      return end(response, 403, "expired");
     const chunk = chunks.get(name);
     if (chunk === undefined || behaviour.lost.has(name)) return end(response, 404, "no such key");
-    response.setHeader("Content-Type", "application/gzip").end(chunk.body);
+    response.setHeader("Content-Type", "application/octet-stream");
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+    if (range === null) return void response.end(chunk.body);
+    const part = chunk.body.subarray(Number(range[1]), Number(range[2]) + 1);
+    behaviour.bytes += part.length;
+    response.statusCode = 206;
+    response.end(part);
   });
 
   const signed = (names: readonly string[]) => {
@@ -89,20 +110,44 @@ export async function startStack(): Promise<Stack> {
     response.setHeader("Access-Control-Allow-Origin", "*").setHeader("Cache-Control", "no-store");
     if (request.method === "OPTIONS") {
       response
-        .setHeader("Access-Control-Allow-Methods", "GET, POST")
+        .setHeader("Access-Control-Allow-Methods", "GET, POST, DELETE")
         .setHeader("Access-Control-Allow-Headers", "authorization, content-type")
         .setHeader("Access-Control-Max-Age", "86400");
       return end(response, 204, "");
     }
     const url = new URL(request.url ?? "", "http://edge");
     calls.push(`${request.method} ${url.pathname}${url.search}`);
-    if (request.headers.authorization !== `Bearer ${TOKEN}` || !behaviour.tokenWorks) {
+    const shown = request.headers.authorization;
+    const isGrant = shown === `Grant ${GRANT}` && url.pathname.includes("/sessions/");
+    if ((shown !== `Bearer ${TOKEN}` && !isGrant) || !behaviour.tokenWorks) {
       return json(response, 401, {
         error: "unauthorized",
         detail: "token is unknown or has expired",
       });
     }
     const [, , , project, , id, action] = url.pathname.split("/");
+    if (url.pathname.endsWith("/index")) {
+      const asked = (name: string) => url.searchParams.get(name) ?? "";
+      const files = tables.filter(
+        ({ key, table, day }) =>
+          key.startsWith(`index/${project}/`) &&
+          asked("tables").split(",").includes(table) &&
+          day >= asked("from") &&
+          day <= asked("to"),
+      );
+      const { urls, ...expiry } = signed(files.map(({ key }) => key));
+      return json(response, 200, {
+        files: files.map(({ body, ...file }) => ({
+          ...file,
+          bytes: body.length,
+          url: urls[file.key],
+        })),
+        ...expiry,
+      });
+    }
+    if (url.pathname.includes("/erasures")) {
+      return json(response, 200, { id, action: "pin", state: "done" });
+    }
     const kept = sessions.get(`${project}/${id}`);
     if (kept === undefined)
       return json(response, 404, { error: "not_found", detail: "no chunk of this session" });
@@ -110,7 +155,15 @@ export async function startStack(): Promise<Stack> {
       const body = JSON.parse(await bodyOf(request)) as { chunks: string[] };
       return json(response, 200, signed(body.chunks));
     }
-    const { manifest, newer } = kept;
+    if (action === "shares") {
+      const { expires_ms } = JSON.parse(await bodyOf(request)) as { expires_ms: number };
+      return json(response, 200, { grant: GRANT, expires_ms });
+    }
+    if (action === "pin" || request.method === "DELETE") {
+      const state_url = `/v1/projects/${project}/erasures/1700000000000-00112233445566ff`;
+      return json(response, 202, { request: "1700000000000-00112233445566ff", state_url });
+    }
+    const { manifest, newer, tape } = kept;
     const at = url.searchParams.get("at");
     const atMs =
       at === null
@@ -123,6 +176,7 @@ export async function startStack(): Promise<Stack> {
       project,
       session: id,
       manifest,
+      ...(tape === undefined ? {} : { tape: { ...tape, url: signed([tape.key]).urls[tape.key] } }),
       newer: newer.map(({ page, seq, hash, body }) => ({ page, seq, hash, bytes: body.length })),
       ...signed([...newer.map((chunk) => chunk.name), ...near]),
     });
@@ -163,6 +217,24 @@ export async function startStack(): Promise<Stack> {
     add(recording, { newer = [], manifest = recording.manifest } = {}) {
       sessions.set(`${recording.project}/${recording.session}`, { newer, manifest });
       for (const chunk of recording.chunks) chunks.set(chunk.name, chunk);
+    },
+    addTables(added) {
+      tables.push(...added);
+      for (const { key, body } of added) chunks.set(key, { body });
+    },
+    addTape({ project, session }, tape, { manifest } = { manifest: null }) {
+      const key = `archive/90d/${project}/${session}.tape`;
+      const header_bytes = 48 + new DataView(tape.buffer, tape.byteOffset).getUint32(12, true);
+      sessions.set(`${project}/${session}`, {
+        manifest,
+        newer: [],
+        tape: { key, bytes: tape.length, header_bytes },
+      });
+      chunks.set(key, { body: tape });
+    },
+    addFile(name, body) {
+      chunks.set(name, { body });
+      return `${store.origin}/${name}`;
     },
     link(recording, query = "") {
       return `${player.origin}/#/sessions/${recording.project}/${recording.session}?token=${TOKEN}${query}`;
