@@ -74,12 +74,30 @@ pub struct Counts {
     /// Errors.
     #[serde(skip_serializing_if = "is_zero")]
     pub errors: u64,
+    /// Errors written to the console.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub console_errors: u64,
+    /// Requests of the page.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub requests: u64,
+    /// Of these, those without an answer, and those answered with 400 and more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed_requests: u64,
     /// Clicks.
     #[serde(skip_serializing_if = "is_zero")]
     pub clicks: u64,
+    /// Bursts of clicks in one place. A chunk counts those that lie whole in it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rage_clicks: u64,
+    /// Clicks on what looks clickable, without effect.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dead_clicks: u64,
     /// Inputs.
     #[serde(skip_serializing_if = "is_zero")]
     pub inputs: u64,
+    /// Tasks that kept the page from answering.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub long_tasks: u64,
     /// Markers.
     #[serde(skip_serializing_if = "is_zero")]
     pub markers: u64,
@@ -103,8 +121,14 @@ impl Counts {
     pub fn plus(self, other: &Self) -> Self {
         Self {
             errors: self.errors + other.errors,
+            console_errors: self.console_errors + other.console_errors,
+            requests: self.requests + other.requests,
+            failed_requests: self.failed_requests + other.failed_requests,
             clicks: self.clicks + other.clicks,
+            rage_clicks: self.rage_clicks + other.rage_clicks,
+            dead_clicks: self.dead_clicks + other.dead_clicks,
             inputs: self.inputs + other.inputs,
+            long_tasks: self.long_tasks + other.long_tasks,
             markers: self.markers + other.markers,
         }
     }

@@ -5,7 +5,10 @@
 //! same time, and in any order, and what the bucket then holds is the same.
 
 pub mod chunk;
+pub mod compaction;
 pub mod event;
 pub mod invocation;
 pub mod merge;
+pub mod parquet_file;
 pub mod s3_store;
+pub mod tables;

@@ -108,8 +108,12 @@ fn any_summary() -> impl Strategy<Value = ChunkSummary> {
                 seed.rem_euclid(1000),
                 seed.rem_euclid(1000) + 10,
             );
-            summary.facts.counts =
-                Counts { errors: errors.len() as u64, markers: markers.len() as u64, clicks: 1, inputs: 0 };
+            summary.facts.counts = Counts {
+                errors: errors.len() as u64,
+                markers: markers.len() as u64,
+                clicks: 1,
+                ..Counts::default()
+            };
             summary.facts.skew_ms = (seed % 3 == 0).then_some(seed);
             summary.opening = (seed % 2 == 0).then(|| Opening {
                 source: if seed % 4 == 0 { OpeningSource::Session } else { OpeningSource::Meta },
