@@ -1,0 +1,228 @@
+// A day of traffic, second by second, through queue, event source mapping and function: dollars, lag and concurrency.
+
+import { GB, MONTH_DAYS, PRICES } from "./prices.ts";
+
+/** Traffic over a day. */
+export interface Shape {
+  name: string;
+  /** Sessions that begin in an hour, for a moment of the day in seconds. */
+  sessionsPerHour: (second: number) => number;
+  session: { minutes: number; uploads: number; uploadBytes: number };
+}
+
+/** What can be set: parameters of `infra/aws/template.yaml`. */
+export interface Settings {
+  windowS: number;
+  batchMax: number;
+  concurrencyMax: number;
+  memoryMb: number;
+}
+
+/** What one thing costs in time and requests. */
+export interface Measured {
+  /** Worker's CPU for one upload, ms. */
+  edgeCpuMs: number;
+  /** An invocation's own time, ms. */
+  invocationMs: number;
+  /** Reading and summarising one chunk, ms, the store's answer included. */
+  chunkMs: number;
+  /** Reading, uniting and writing one session's manifest, ms. */
+  mergeMs: number;
+  /** How many of these an invocation does at once. */
+  parallel: number;
+  /** At a session's end, beside merging: requests of each kind. */
+  end: { writes: number; reads: number; sqs: number };
+  /** Files of new rows written by one invocation. */
+  rowFilesPerInvocation: number;
+  /** Bytes that a session leaves beside its chunks: manifest, rows, its share of tapes. */
+  derivedBytes: number;
+}
+
+export interface Outcome {
+  dollarsPerMonth: Record<string, number>;
+  dollarsPerThousandSessions: number;
+  sessionsPerDay: number;
+  invocationsPerDay: number;
+  /** From the chunk's PUT to its manifest, s. */
+  lag: { median: number; p99: number; worst: number };
+  concurrencyPeak: number;
+  queuedPeak: number;
+  /** Highest rates of a second. */
+  peak: { uploads: number; storeWrites: number; storeReads: number };
+}
+
+const CHUNK_DAYS = 14;
+const POLLERS_FIRST = 5;
+/** https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html: 300 more a minute. */
+const POLLERS_GROWTH_PER_S = 5;
+const POLLERS_MAX = 1250;
+
+interface Poller {
+  /** Until when it runs an invocation, s. */
+  busyUntil: number;
+  /** What it has gathered: arrivals by second. */
+  gathered: { at: number; count: number }[];
+  count: number;
+}
+
+/** Plays one day, after an hour of its first rate to fill the queue, and scales money to a month. */
+export function simulate(shape: Shape, settings: Settings, measured: Measured): Outcome {
+  const { session } = shape;
+  const queue: { at: number; count: number }[] = [];
+  let queued = 0;
+  const pollers: Poller[] = [];
+  const grow = (to: number) => {
+    while (pollers.length < Math.min(to, settings.concurrencyMax, POLLERS_MAX)) {
+      pollers.push({ busyUntil: -Infinity, gathered: [], count: 0 });
+    }
+  };
+  grow(POLLERS_FIRST);
+
+  const lags = new Map<number, number>();
+  const total = { sessions: 0, uploads: 0, invocations: 0, merges: 0, lambdaMs: 0 };
+  let concurrencyPeak = 0;
+  let queuedPeak = 0;
+  const peak = { uploads: 0, storeWrites: 0, storeReads: 0 };
+  let owed = 0;
+
+  const warmUp = 3600;
+  for (let second = -warmUp; second < 86_400; second++) {
+    const counted = second >= 0;
+    const sessionsNow = shape.sessionsPerHour(Math.max(0, second)) / 3600;
+    // Fractions are carried on, so that one upload a minute is one upload a minute.
+    owed += sessionsNow * session.uploads;
+    const arrived = Math.floor(owed);
+    owed -= arrived;
+    if (arrived > 0) {
+      queue.push({ at: second, count: arrived });
+      queued += arrived;
+    }
+    const open = Math.max(1, sessionsNow * session.minutes * 60);
+    let merged = 0;
+    let invoked = 0;
+    let running = 0;
+    let free = 0;
+    for (const poller of pollers) {
+      if (poller.busyUntil > second) {
+        running++;
+        continue;
+      }
+      free++;
+    }
+    for (const poller of pollers) {
+      if (poller.busyUntil > second) continue;
+      const share = Math.ceil(queued / Math.max(1, free--));
+      queued -= gather(poller, queue, Math.min(share, settings.batchMax - poller.count));
+      const first = poller.gathered[0];
+      if (!first) continue;
+      const waited = second - first.at;
+      if (poller.count < settings.batchMax && waited < settings.windowS) continue;
+      const distinct = open * (1 - (1 - 1 / open) ** poller.count);
+      const ms =
+        measured.invocationMs +
+        (poller.count * measured.chunkMs + distinct * measured.mergeMs) / measured.parallel;
+      const end = second + ms / 1000;
+      if (counted) {
+        total.invocations++;
+        total.merges += distinct;
+        total.lambdaMs += ms;
+        for (const { at, count } of poller.gathered) {
+          const lag = Math.round((end - at) * 10) / 10;
+          lags.set(lag, (lags.get(lag) ?? 0) + count);
+        }
+      }
+      merged += distinct;
+      invoked++;
+      running++;
+      poller.busyUntil = end;
+      poller.gathered = [];
+      poller.count = 0;
+    }
+    if (queued > 0) grow(pollers.length + POLLERS_GROWTH_PER_S);
+    else if (pollers.length > POLLERS_FIRST && running < pollers.length / 4) shrink(pollers, second);
+    if (!counted) continue;
+    total.sessions += sessionsNow;
+    total.uploads += arrived;
+    concurrencyPeak = Math.max(concurrencyPeak, running);
+    queuedPeak = Math.max(queuedPeak, queued);
+    peak.uploads = Math.max(peak.uploads, arrived);
+    peak.storeWrites = Math.max(peak.storeWrites, arrived + merged + invoked * measured.rowFilesPerInvocation);
+    peak.storeReads = Math.max(peak.storeReads, arrived + merged);
+  }
+
+  return {
+    ...money(total, session, settings, measured),
+    sessionsPerDay: total.sessions,
+    invocationsPerDay: total.invocations,
+    lag: quantiles(lags),
+    concurrencyPeak,
+    queuedPeak,
+    peak,
+  };
+}
+
+/** Takes one idle poller away. */
+function shrink(pollers: Poller[], second: number): void {
+  const last = pollers.at(-1);
+  if (last && last.count === 0 && last.busyUntil <= second) pollers.pop();
+}
+
+/** Moves at most `most` messages from the queue's head to a poller, and returns how many. */
+function gather(poller: Poller, queue: { at: number; count: number }[], most: number): number {
+  let moved = 0;
+  while (moved < most) {
+    const head = queue[0];
+    if (!head) break;
+    const count = Math.min(head.count, most - moved);
+    poller.gathered.push({ at: head.at, count });
+    head.count -= count;
+    moved += count;
+    if (head.count === 0) queue.shift();
+  }
+  poller.count += moved;
+  return moved;
+}
+
+function money(
+  total: { sessions: number; uploads: number; invocations: number; merges: number; lambdaMs: number },
+  session: Shape["session"],
+  settings: Settings,
+  measured: Measured,
+): Pick<Outcome, "dollarsPerMonth" | "dollarsPerThousandSessions"> {
+  const { s3, sqs, lambda, worker } = PRICES;
+  const { end } = measured;
+  const writes = total.uploads + total.merges + total.invocations * measured.rowFilesPerInvocation + total.sessions * end.writes;
+  const reads = total.uploads + total.merges + total.sessions * end.reads;
+  // Sent by the bucket, received and deleted up to ten at a time.
+  const messages = total.uploads * 1.2 + total.sessions * end.sqs;
+  const stored = total.sessions * (session.uploads * session.uploadBytes + measured.derivedBytes) * CHUNK_DAYS;
+  const day = {
+    "Worker requests": total.uploads * worker.request,
+    "Worker CPU": total.uploads * measured.edgeCpuMs * worker.cpuMs,
+    "bucket writes": writes * s3.write,
+    "bucket reads": reads * s3.read,
+    queue: messages * sqs.request,
+    "Lambda requests": total.invocations * lambda.request,
+    "Lambda time": (total.lambdaMs / 1000) * (settings.memoryMb / 1024) * lambda.gbSecond,
+    storage: ((stored / GB) * s3.gbMonth) / MONTH_DAYS,
+  };
+  const dollarsPerMonth = Object.fromEntries(
+    Object.entries(day).map(([what, dollars]) => [what, dollars * MONTH_DAYS]),
+  );
+  const sum = Object.values(day).reduce((a, b) => a + b, 0);
+  return { dollarsPerMonth, dollarsPerThousandSessions: (sum / total.sessions) * 1000 };
+}
+
+function quantiles(lags: Map<number, number>): Outcome["lag"] {
+  const sorted = [...lags].sort(([a], [b]) => a - b);
+  const all = sorted.reduce((sum, [, count]) => sum + count, 0);
+  const at = (share: number) => {
+    let seen = 0;
+    for (const [lag, count] of sorted) {
+      seen += count;
+      if (seen >= share * all) return lag;
+    }
+    return 0;
+  };
+  return { median: at(0.5), p99: at(0.99), worst: sorted.at(-1)?.[0] ?? 0 };
+}
