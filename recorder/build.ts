@@ -4,8 +4,9 @@
  */
 import { glob, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, build, type Plugin } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { minify } from "terser";
+import { leanFflate, leanRrweb, leanVitals, nothingBeyond } from "./lean.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -36,35 +37,55 @@ const INTERNAL =
   "attachIframe attachLinkElement trackLinkElement trackStylesheetInLinkElement adoptStyleSheets addShadowRoot addIframe addLoadListener " +
   "removeNodeFromMap getMeta hasNode getNode inOtherBuffer isFrozen unfreeze takeFullSnapshot addCustomEvent freezePage replaceIds";
 
-/** The script tag's files by name: the part that loads first, and the recorder proper. */
+/**
+ * Members by which the files and their parts know each other, and which neither the DOM, nor what is sent, nor the page knows by these
+ * names.
+ */
+const SHARED =
+  "startedMs startMs activeMs kept decision buffered atMs sessions abandon enter isOver sessionId replayUrl memory isTextMasked fromMs waitMs " +
+  "textIn effectMs traceAt keptAlive hurryMs encodeNow takeLeftOut settleAll sessionTooLong sessionEnded retryAfter isForeign growHurry " +
+  "afterMs startedAt durationMs answered settled checkpoint correlation";
+
+/** The script tag's files by name: the part that loads first, the recorder proper, and the same with all that a page may ask for. */
 export async function buildScript(): Promise<Map<string, string>> {
-  const [first, proper] = await Promise.all([
-    bundle({ entryPoints: [at("src/script.ts")], format: "iife" }),
-    bundle({
-      stdin: { contents: 'export { Recorder } from "./src/recorder.js"', resolveDir: at(".") },
-      format: "esm",
-    }),
-  ]);
+  // The files are made one after the other, since the second must shorten names as the first did.
+  const names: Names = {};
+  const first = await bundle({ entryPoints: [at("src/script.ts")], format: "iife" }, names);
+  const recorder: BuildOptions = {
+    stdin: { contents: 'export { Recorder } from "./src/recorder.js"', resolveDir: at(".") },
+    format: "esm",
+  };
   return new Map([
     ["tapedeck.js", first],
-    ["tapedeck-recorder.js", proper],
+    ["tapedeck-recorder.js", await bundle({ ...recorder, plugins: LEAN }, names)],
+    ["tapedeck-recorder-full.js", await bundle(recorder, names)],
   ]);
 }
 
-async function bundle(options: BuildOptions): Promise<string> {
-  const internal = [...INTERNAL.split(" "), ...(await privateNames())];
+const LEAN = [leanRrweb, nothingBeyond];
+
+/** What terser calls members. */
+interface Names {
+  props?: object;
+}
+
+async function bundle(options: BuildOptions, names: Names): Promise<string> {
+  const internal = [...INTERNAL.split(" "), ...SHARED.split(" "), ...(await privateNames())];
   const { outputFiles } = await build({
     ...SCRIPT,
     ...options,
-    plugins: [leanRrweb],
+    plugins: [leanFflate, leanVitals, ...(options.plugins ?? [])],
   });
+  const nameCache = { props: names.props };
   const { code } = await minify(outputFiles?.[0]?.text ?? "", {
     ecma: 2020,
+    nameCache,
     module: options.format === "esm",
-    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+    compress: { passes: 3, drop_console: true, unsafe_arrows: true, unsafe_methods: true },
     mangle: { properties: { regex: new RegExp(`^(?:${internal.join("|")})$`) } },
     format: { comments: false },
   });
+  if (nameCache.props) names.props = nameCache.props;
   return code ?? "";
 }
 
@@ -77,113 +98,6 @@ async function privateNames(): Promise<string[]> {
   const open = names(/(?:^|[{(,])\s*(?:(?:public|readonly|get|async) )*(\w+)\??\s*[(:]/gm);
   const hidden = names(/private (?:(?:static|readonly|get|async) )*(\w+)/g);
   return [...hidden].filter((name) => !open.has(name));
-}
-
-/**
- * Parts of rrweb that nothing reaches with the options of `capture/dom.ts`, a seventh of it: from the line that begins with the first text
- * to the one that begins with the second, and what stands there instead.
- */
-const UNREACHED: [from: string, to: string, instead: string][] = [
-  ["function is2DCanvasBlank(", "function getInputType(", ""],
-  ['  if (tagName === "canvas" && recordCanvas) {', '  if (["audio", "video"]', ""],
-  ["function slimDOMDefaults(", "function slimDOMExcluded(", "function slimDOMDefaults() {}"],
-  [
-    "  const maskInputOptions = maskAllInputs === true ? {",
-    "  const slimDOMOptions = slimDOMDefaults(slimDOM);",
-    "  const maskInputOptions = maskAllInputs;",
-  ],
-  ["class BaseRRNode {", "function on(type, fn", "class BaseRRNode {}"],
-  ["const DEPARTED_MIRROR_ACCESS_WARNING", "function throttle(", ""],
-  ["function polyfill(", "function isSerializedIframe(", "function polyfill() {}"],
-  [
-    "function initFontObserver(",
-    "function initSelectionObserver(",
-    "function initFontObserver() {}",
-  ],
-  ["function mergeHooks(", "function initObservers(", "function mergeHooks() {}"],
-  ["class CrossOriginIframeMirror {", "class IframeManager {", "class CrossOriginIframeMirror {}"],
-  ["  handleMessage(message) {", "class ShadowDomManager {", "  handleMessage() {}\n}"],
-  [
-    "var chars = ",
-    "class StylesheetManager {",
-    "class CanvasManager { reset() {} freeze() {} unfreeze() {} lock() {} unlock() {} }",
-  ],
-];
-
-/** Options of `record` that are never given, with the values that they have then. */
-const FIXED: Record<string, string> = {
-  checkoutEveryNms: "undefined",
-  checkoutEveryNth: "undefined",
-  collectFonts: "false",
-  hooks: "undefined",
-  ignoreCSSAttributes: "new Set()",
-  inlineImages: "false",
-  inlineStylesheet: "true",
-  maskAllInputs: "undefined",
-  mousemoveWait: "undefined",
-  packFn: "undefined",
-  plugins: "undefined",
-  recordCanvas: "false",
-  recordCrossOriginIframes: "false",
-  recordDOM: "true",
-  userTriggeredOnInput: "false",
-};
-
-/**
- * Leaves out what is unreached. rrweb comes as one file whose parts hold each other, so that no bundler can; its version is pinned, and the
- * build fails where its text is not as expected.
- */
-const leanRrweb: Plugin = {
-  name: "lean-rrweb",
-  setup({ onLoad }) {
-    onLoad({ filter: /@rrweb[\\/]record[\\/]dist[\\/]record\.js$/ }, async ({ path }) => {
-      let lines = (await readFile(path, "utf8")).split("\n");
-      for (const [from, to, instead] of UNREACHED) {
-        const begin = lines.findIndex((line) => line.startsWith(from));
-        const end = lines.findIndex((line, at) => at > begin && line.startsWith(to));
-        if (begin < 0 || end < 0) throw new Error(`rrweb has no longer ${from} before ${to}`);
-        lines = [...lines.slice(0, begin), instead, ...lines.slice(end)];
-      }
-      return { contents: withPlainMembers(withFixedOptions(lines).join("\n")) };
-    });
-  },
-};
-
-/** `record` with its fixed options as constants; `slimDOMOptions` is `"all"`, which means each of them. */
-function withFixedOptions(lines: string[]): string[] {
-  const begin = lines.indexOf("function record(options = {}) {");
-  const end = lines.indexOf("  } = options;", begin);
-  const isFixed = (line: string): boolean => (/^ {4}(\w+)/.exec(line)?.[1] ?? "") in FIXED;
-  const given = lines.slice(begin, end);
-  const kept = given.filter((line) => !isFixed(line));
-  const count = Object.keys(FIXED).length;
-  if (begin < 0 || given.length - kept.length !== count)
-    throw new Error(`rrweb's record has ${given.length - kept.length} of ${count} fixed options`);
-  const constants = Object.entries(FIXED).map(([name, value]) => `const ${name} = ${value};`);
-  return [
-    ...lines.slice(0, begin),
-    kept[0] ?? "",
-    ...constants,
-    ...kept.slice(1),
-    ...lines.slice(end),
-  ].map((line) => line.replace(/\bslimDOMOptions\.\w+/g, "true"));
-}
-
-/** Members as plain assignments, so that their names can be shortened. */
-function withPlainMembers(code: string): string {
-  let lists = 0;
-  const plain = code
-    .replace(/__publicField\(this, "(\w+)"\);/g, "this.$1 = void 0;")
-    .replace(/__publicField\(this, "(\w+)", /g, "this.$1 = (")
-    .replace(
-      /\[((?:\s*"\w+",?)+)\s*\]\.forEach\(\(key\) => \{\s*this\[key\] = options\[key\];\s*\}\);/g,
-      (_, names: string) => {
-        lists++;
-        return names.replace(/"(\w+)",?/g, "this.$1 = options.$1;");
-      },
-    );
-  if (lists !== 1) throw new Error(`rrweb has ${lists} lists of members, expected 1`);
-  return plain;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

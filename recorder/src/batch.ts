@@ -1,7 +1,7 @@
 /**
  * A batch: the events of one upload, sealed. Its header and its inflated bytes never change again (`spec/upload.md`).
  */
-import { gzip, gzipNow } from "./gzip.js";
+import { gzipNow } from "./gzip.js";
 import type { Decision } from "./host.js";
 import { randomLabel } from "./ids.js";
 import { charsOf, type EventLine } from "./pending.js";
@@ -37,6 +37,9 @@ export class PageStream {
   }
 }
 
+/** Makes one gzip member of a text. */
+export type Compress = (text: string) => Promise<Uint8Array<ArrayBuffer>>;
+
 export class Batch {
   /** UTF-16 units of the events, which is about what the batch holds in memory. */
   readonly chars: number;
@@ -56,9 +59,9 @@ export class Batch {
   }
 
   /** The upload's body: header line and one gzip member, the same bytes every time. */
-  async encode(): Promise<Uint8Array<ArrayBuffer>> {
+  async encode(compress: Compress): Promise<Uint8Array<ArrayBuffer>> {
     if (this.body === undefined) {
-      const compressed = await gzip(this.inflated());
+      const compressed = await compress(this.inflated());
       // The page may have been left meanwhile, and the body made at once.
       this.body ??= this.frame(compressed);
     }
@@ -71,8 +74,8 @@ export class Batch {
     return this.body;
   }
 
-  private inflated(): Uint8Array<ArrayBuffer> {
-    return new TextEncoder().encode(this.events.map(({ line }) => `${line}\n`).join(""));
+  private inflated(): string {
+    return this.events.map(({ line }) => `${line}\n`).join("");
   }
 
   private frame(compressed: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

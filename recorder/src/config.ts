@@ -11,6 +11,30 @@ export interface RecorderConfig {
   /** As the edge gave them; {@link numberIn} reads them. */
   readonly limits?: Numbers;
   readonly recorder?: Numbers;
+  readonly excluded_pages?: readonly string[];
+  readonly privacy?: ProjectPrivacy;
+  readonly clicks?: Numbers;
+}
+
+/** What a project says of privacy, in addition to what the page says. */
+export interface ProjectPrivacy {
+  /** Selectors. */
+  readonly unmask?: readonly string[];
+  readonly block?: readonly string[];
+  readonly query_allow?: readonly string[];
+  readonly network?: NetworkRules;
+  readonly trace_origins?: readonly string[];
+  readonly require_consent?: boolean;
+  /** Absent: yes. */
+  readonly honour_gpc?: boolean;
+}
+
+/** Of which requests more than their facts is recorded. */
+export interface NetworkRules {
+  /** Patterns of URLs without query, or of their paths. */
+  readonly urls?: readonly string[];
+  readonly headers?: readonly string[];
+  readonly bodies?: boolean;
 }
 
 /** Numbers by name, if the edge keeps its word. */
@@ -22,12 +46,11 @@ export const DEFAULT_CONFIG: RecorderConfig = { sampling: [{ from_ms: 0, all: 1 
 const TIMEOUT_MS = 10_000;
 
 export type ConfigReply =
-  | { readonly kind: "config"; readonly config: RecorderConfig }
+  | { readonly config: RecorderConfig }
   /** The edge does not know the project key. */
-  | { readonly kind: "refused"; readonly reason: string }
-  | { readonly kind: "unavailable"; readonly reason: string };
+  | { readonly refused: string };
 
-/** The project's configuration as the edge gives it; never rejects. */
+/** The project's configuration as the edge gives it, or the usual one where none can be had; never rejects. */
 export async function fetchConfig(fetch: Fetch, edge: string, key: string): Promise<ConfigReply> {
   try {
     const response = await fetch(`${edge}/v1/config?key=${key}`, {
@@ -36,30 +59,27 @@ export async function fetchConfig(fetch: Fetch, edge: string, key: string): Prom
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const { status } = response;
-    const body: unknown = await response.json();
-    if (status === 401 || status === 403)
-      return { kind: "refused", reason: String((body as { error?: unknown } | null)?.error) };
-    return status === 200 ? parseConfig(body) : { kind: "unavailable", reason: `status ${status}` };
+    const body = await response.json();
+    if (status === 401 || status === 403) return { refused: String(body?.error) };
+    if (status === 200) return { config: parseConfig(body) };
   } catch {
     // Blocked, cut off, or answered by something that is no edge.
-    return { kind: "unavailable", reason: "no answer" };
   }
+  return { config: DEFAULT_CONFIG };
 }
 
-/** The configuration in a reply's body. */
-export function parseConfig(body: unknown): ConfigReply {
+/** The configuration in a reply's body, with the usual for what is not as the spec says. */
+export function parseConfig(body: unknown): RecorderConfig {
   const config = body as (RecorderConfig & { version: unknown }) | null;
-  if (config?.version !== 1) return { kind: "unavailable", reason: "config version" };
-  const { sampling } = config;
-  const isUsable =
-    Array.isArray(sampling) && sampling.every((rates) => rates?.from_ms >= 0 && rates.all >= 0);
-  return { kind: "config", config: isUsable ? config : { ...config, ...DEFAULT_CONFIG } };
+  if (config?.version !== 1) return DEFAULT_CONFIG;
+  const isUsable = config.sampling?.every?.((rates) => rates?.from_ms >= 0 && rates.all >= 0);
+  return isUsable ? config : { ...config, ...DEFAULT_CONFIG };
 }
 
 /** The number of that name, or the other where there is none that is more than 0. */
 export function numberIn(numbers: Numbers | undefined, name: string, otherwise: number): number {
-  const value = numbers?.[name];
-  return typeof value === "number" && value > 0 ? value : otherwise;
+  const value = Number(numbers?.[name]);
+  return value > 0 ? value : otherwise;
 }
 
 /** A session's full length. */

@@ -1,7 +1,7 @@
 /**
  * Sealed batches on their way to the edge: one at a time, again when it must be, all at once when the page is left.
  */
-import type { Batch } from "./batch.js";
+import type { Batch, Compress } from "./batch.js";
 import type { Payloads } from "./events.js";
 import { type Fetch, KEEPALIVE_BYTES_MAX, request } from "./http.js";
 import { type EventLine, halve } from "./pending.js";
@@ -57,6 +57,7 @@ export class Delivery {
   constructor(
     private readonly url: string,
     private readonly fetch: Fetch,
+    private readonly compress: Compress,
     private readonly hooks: DeliveryHooks,
   ) {}
 
@@ -112,7 +113,7 @@ export class Delivery {
           await new Promise((resolve) => setTimeout(resolve, waitMs));
           continue;
         }
-        const body = await entry.batch.encode();
+        const body = await entry.batch.encode(this.compress);
         // Leaving the page may have sent it, and giving up may have removed it.
         if (!entry.sending && this.queue.includes(entry)) await this.send(entry, body);
       }

@@ -25,6 +25,8 @@ export interface BrowserFacts {
   connection?: { type?: string; rtt_ms?: number; save_data?: boolean };
   /** Names of extensions that leave traces in the page. */
   extensions?: readonly string[];
+  /** What the visitor prefers. */
+  color_scheme?: "light" | "dark";
   viewport?: readonly [number, number];
   screen?: readonly [number, number];
   pixel_ratio?: number;
@@ -36,6 +38,16 @@ export interface ErrorFacts {
   type: string;
   message: string;
   stack: string | undefined;
+}
+
+/** One call of a stack. Lines and columns begin at 1. */
+export interface StackFrame {
+  function: string | undefined;
+  file: string;
+  line: number;
+  column: number;
+  /** Of the file's source map. */
+  debug_id?: string | undefined;
 }
 
 /** An element that the visitor used. */
@@ -70,6 +82,10 @@ export interface Payloads {
     column: number | undefined;
     /** What caused it, and what caused that. */
     causes: readonly ErrorFacts[] | undefined;
+    /** Of the stack, innermost first. */
+    frames: readonly StackFrame[] | undefined;
+    /** Of the request before it. */
+    trace: string | undefined;
   };
   "tapedeck.console": { level: ConsoleLevel; args: readonly string[] };
   "tapedeck.request": {
@@ -86,6 +102,11 @@ export interface Payloads {
     /** Of the answer as it was transferred, where the browser tells. */
     bytes: number | undefined;
     trace: string | undefined;
+    /** What the project's configuration allows of these. */
+    request_headers?: Readonly<Record<string, string>> | undefined;
+    response_headers?: Readonly<Record<string, string>> | undefined;
+    request_body?: string | undefined;
+    response_body?: string | undefined;
   };
   "tapedeck.navigation": { from: string; to: string; kind: "push" | "replace" | "pop" | "hash" };
   "tapedeck.vital": {
@@ -96,7 +117,7 @@ export interface Payloads {
   };
   "tapedeck.click": Target & {
     at_ms: number;
-    /** What followed within {@link EFFECT_MS}; empty for a click that did nothing. */
+    /** What followed within a moment; empty for a click that did nothing. */
     effects: readonly Effect[];
     /** How long the first took. */
     effect_ms: number | undefined;
@@ -108,7 +129,9 @@ export interface Payloads {
     attributes: Properties | undefined;
   };
   "tapedeck.custom": { name: string; properties: Properties };
-  "tapedeck.visibility": { state: DocumentVisibilityState };
+  "tapedeck.visibility": { state: DocumentVisibilityState; restored?: true };
+  /** What has changed of the browser's facts. */
+  "tapedeck.browser": BrowserFacts;
   "tapedeck.longtask": { started_ms: number; duration_ms: number };
   "tapedeck.lost": {
     reason: "too_large" | "queue_full" | "refused" | "rate" | "mutation_storm";

@@ -2,21 +2,24 @@
  * The recorder's interface to the page. Nothing happens before `start`, and nothing here throws into the page: what goes wrong is
  * told to the listeners of `on("state", …)`.
  */
+
+import { cookiesOf } from "./cookies.js";
 import type { Call, Properties, RecorderProper } from "./host.js";
-import { checkOptions, isExcluded, type Options } from "./options.js";
+import { checkOptions, fitsAny, type Options } from "./options.js";
 import type { StateChange } from "./state.js";
-import { SafeStorage } from "./storage.js";
+import { OPT_OUT_KEY, SafeStorage } from "./storage.js";
 import { Visit } from "./visit.js";
 
 type StateListener = (change: StateChange) => void;
-
-/** The visitor said no. Kept until they say yes; it says nothing else about them. */
-const OPT_OUT_KEY = "tapedeck.optout";
+/** Gets the recorder proper that can do what the options ask for. */
+type Loader = (options: Options) => Promise<RecorderProper>;
 
 const listeners = new Set<StateListener>();
-const shared = new SafeStorage(() => localStorage);
+const shared = new SafeStorage(() =>
+  options?.sharedDomain ? cookiesOf(options.sharedDomain) : localStorage,
+);
 const tab = new SafeStorage(() => sessionStorage);
-let load: () => Promise<RecorderProper>;
+let load: Loader;
 let options: Options | undefined;
 let visit: Visit | undefined;
 /** Whether the page wants to be recorded, as far as that is allowed. */
@@ -27,7 +30,7 @@ const told = new Map<string, Call>();
 let latest: StateChange = { state: "idle", reason: "page" };
 
 /** Says how to get the recorder proper. @internal */
-export function loadWith(loader: () => Promise<RecorderProper>): void {
+export function loadWith(loader: Loader): void {
   load = loader;
 }
 
@@ -41,21 +44,21 @@ export function init(given: Options): void {
 /** Starts recording this page, or does nothing if it is being recorded. */
 export function start(): void {
   attempt(() => {
-    if (visit !== undefined && !visit.isOver) return;
-    if (options === undefined) throw new TypeError("start before a valid init");
+    if (visit && !visit.isOver) return;
+    if (!options) throw new TypeError("start before a valid init");
     isWanted = true;
     const reason = forbidden(options);
     if (reason !== undefined) {
       report({ state: "idle", reason });
       return;
     }
-    const started = new Visit(
+    const started: Visit = new Visit(
       options,
       consent,
       globalThis.fetch.bind(globalThis),
       shared,
       tab,
-      load,
+      () => load(started.options),
       (change) => {
         // One that was stopped may still be uploading; the state is that of its successor.
         if (visit === started) report(change);
@@ -71,7 +74,7 @@ export function start(): void {
 export function stop(): void {
   attempt(() => {
     isWanted = false;
-    if (visit !== undefined && !visit.isOver) visit.stop();
+    if (visit && !visit.isOver) visit.stop();
   });
 }
 
@@ -129,8 +132,7 @@ export function setConsent(given: boolean): void {
       if (isWanted) start();
     } else {
       visit?.forget("opt_out");
-      tab.remove("tapedeck.tab");
-      tab.remove("tapedeck.queue");
+      for (const key of ["tab", "queue"]) tab.remove(`tapedeck.${key}`);
       shared.set(OPT_OUT_KEY, "1");
     }
   });
@@ -146,15 +148,10 @@ export function getSessionId(): string | undefined {
 
 /**
  * A link that opens this session in the player, at this moment if `at` is `"now"`, otherwise from its start. Undefined where there is
- * no session, or `init` was not told where the player is, or the project's configuration is not there yet.
+ * no session, or `init` was not told where the player is, or the recorder is not there yet.
  */
 export function getReplayUrl({ at }: { at?: "now" } = {}): string | undefined {
-  const id = getSessionId();
-  const project = visit?.config.project;
-  const player = options?.player;
-  if (id === undefined || project === undefined || player === undefined) return undefined;
-  const moment = at === "now" ? `?at=${Date.now()}` : "";
-  return `${player.replace(/\/+$/, "")}/#/sessions/${project}/${id}${moment}`;
+  return visit?.replayUrl(at);
 }
 
 /** Calls `listener` at each change of state, beginning with the present one, until the function it returns is called. */
@@ -169,14 +166,7 @@ function forbidden(options: Options): string | undefined {
   if (consent === false || (consent === undefined && shared.get(OPT_OUT_KEY) !== undefined))
     return "opt_out";
   if (consent === undefined && options.consent === "required") return "consent";
-  // https://w3c.github.io/gpc/: a wish not to be tracked, which only the visitor's own word outweighs.
-  if (
-    consent === undefined &&
-    "globalPrivacyControl" in navigator &&
-    navigator.globalPrivacyControl
-  )
-    return "privacy_signal";
-  return isExcluded(options, location.pathname) ? "excluded_page" : undefined;
+  return fitsAny(options.excludedPages, location.pathname) ? "excluded_page" : undefined;
 }
 
 function take(make: () => Call): void {
@@ -210,7 +200,7 @@ function failure(error: unknown): void {
 
 function report(change: StateChange): void {
   latest = change;
-  for (const listener of [...listeners]) notify(listener, change);
+  for (const listener of listeners) notify(listener, change);
 }
 
 // A listener that throws is the page's defect, and shows where the page's defects show.

@@ -72,6 +72,8 @@ export interface Recording {
   abandon(): void;
   flush(): Promise<void>;
   readonly sessionId: string | undefined;
+  /** A link to the session in the player, at this moment or from its start. */
+  replayUrl(at: "now" | undefined): string | undefined;
 }
 
 export type RecorderProper = new (host: Host) => Recording;

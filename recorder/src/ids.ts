@@ -11,41 +11,41 @@ export type UploadKey = string & { readonly [kind]: "upload key" };
 export type SessionId = string & { readonly [kind]: "session" };
 
 const UPLOAD_KEY_BYTES = 16;
-const START_BYTES = 4;
+const UPLOAD_KEY_CHARS = 22;
 // The last of 22 characters carries 2 bits of the key and 4 that must be zero, which leaves it these four values.
 const UPLOAD_KEY = /^[A-Za-z0-9_-]{21}[AQgw]$/;
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /** The text as an upload key, or undefined where it is none. */
 export function parseUploadKey(text: unknown): UploadKey | undefined {
-  return typeof text === "string" && UPLOAD_KEY.test(text) ? (text as UploadKey) : undefined;
+  return UPLOAD_KEY.test(text as string) ? (text as UploadKey) : undefined;
 }
 
 /** A new upload key whose session starts at `nowMs`, cut to whole seconds. */
 export function newUploadKey(nowMs: number): UploadKey {
   const bytes = new Uint8Array(UPLOAD_KEY_BYTES);
-  new DataView(bytes.buffer).setUint32(0, Math.floor(nowMs / 1000));
-  crypto.getRandomValues(bytes.subarray(START_BYTES));
-  const base64 = btoa(String.fromCharCode(...bytes));
-  return base64.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "") as UploadKey;
+  crypto.getRandomValues(bytes);
+  // Which also cuts off the fraction.
+  new DataView(bytes.buffer).setUint32(0, nowMs / 1000);
+  const base64 = btoa(String.fromCharCode(...bytes)).slice(0, UPLOAD_KEY_CHARS);
+  return base64.replace(/\+/g, "-").replace(/\//g, "_") as UploadKey;
 }
 
 /** The session that this key writes into. */
 export function sessionOf(upload: UploadKey): SessionId {
-  const bytes = bytesOf(upload);
-  const id = bytes.slice();
-  id.set(sha256(bytes).subarray(0, UPLOAD_KEY_BYTES - START_BYTES), START_BYTES);
-  return Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("") as SessionId;
+  const words = wordsOf(upload);
+  const id = [words[0] as number, ...sha256(words).slice(0, 3)];
+  return id.map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("") as SessionId;
 }
 
 /** When the session started, in Unix milliseconds. */
 export function startMsOf(session: SessionId): number {
-  return Number.parseInt(session.slice(0, 8), 16) * 1000;
+  return Number(`0x${session.slice(0, 8)}`) * 1000;
 }
 
 /** Where the session lies between 0 and 1 (exclusive), evenly spread: it is kept if that is below the rate. Exact in a double. */
 export function fraction(session: SessionId): number {
-  return Number.parseInt(session.slice(8, 20), 16) / 2 ** 48;
+  return Number(`0x${session.slice(8, 20)}`) / 2 ** 48;
 }
 
 /** 8 base62 characters for a page or a tab. */
@@ -59,7 +59,11 @@ export function randomLabel(): string {
   return label;
 }
 
-function bytesOf(upload: UploadKey): Uint8Array<ArrayBuffer> {
+/** The key's bytes as four big-endian words. */
+function wordsOf(upload: UploadKey): number[] {
   const binary = atob(upload.replace(/-/g, "+").replace(/_/g, "/"));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  const words = [0, 0, 0, 0];
+  for (let i = 0; i < UPLOAD_KEY_BYTES; i++)
+    words[i >> 2] = ((words[i >> 2] as number) << 8) | binary.charCodeAt(i);
+  return words;
 }

@@ -14,7 +14,7 @@ export interface Options {
   readonly maskText?: boolean;
   /** Query parameters whose values are recorded in URLs. */
   readonly queryAllow?: readonly string[];
-  /** Paths that are never observed, such as `/account` or `/account/*`: `*` at the end stands for whatever follows. */
+  /** Paths that are never observed, such as `/account` or `/account/*`: `*` stands for any run of characters. */
   readonly excludedPages?: readonly string[];
   /** `required`: nothing is recorded or stored until `setConsent(true)`. */
   readonly consent?: "required";
@@ -24,6 +24,14 @@ export interface Options {
   readonly segments?: readonly string[];
   /** Origins besides the page's own whose requests carry the session and a trace id. */
   readonly traceOrigins?: readonly string[];
+  /** A domain whose hosts share the session, by a cookie in place of `localStorage`: `shop.example` for `shop.example` and `*.shop.example`. */
+  readonly sharedDomain?: string;
+  /** Whether canvases are recorded, as pictures twice a second. */
+  readonly canvas?: boolean;
+  /** Whether frames of other origins are recorded; their pages must embed the recorder with the same option. */
+  readonly crossOriginFrames?: boolean;
+  /** Whether uploads are compressed in a worker, where the page's policy lets one start. True unless it is false. */
+  readonly worker?: boolean;
 }
 
 /** The options with the edge's URL in its plain form. Throws a `TypeError` that says what is wrong with them. */
@@ -35,9 +43,10 @@ export function checkOptions(options: Options): Options {
   return { ...options, edge: edge.replace(/\/+$/, "") };
 }
 
-/** Whether the path is one that the page excluded. */
-export function isExcluded({ excludedPages = [] }: Options, path: string): boolean {
-  return excludedPages.some((page) =>
-    page.endsWith("*") ? path.startsWith(page.slice(0, -1)) : path === page,
-  );
+/** Whether the text fits one of the patterns, in which `*` stands for any run of characters. */
+export function fitsAny(patterns: readonly string[] | undefined, text: string): boolean {
+  return (patterns ?? []).some((pattern) => {
+    const plain = pattern.replace(/[^\w*]/g, "\\$&").replace(/\*/g, ".*");
+    return new RegExp(`^${plain}$`, "s").test(text);
+  });
 }

@@ -5,10 +5,10 @@
 import type { serializedNodeWithId } from "@rrweb/types";
 import { FULL_SNAPSHOT, INCREMENTAL, META, type RecordedEvent } from "./events.js";
 import { maskCss, maskText, maskUrl, maskUrlsIn, maskWords, type QueryAllow } from "./mask.js";
-import type { Options } from "./options.js";
+import type { Settings } from "./settings.js";
 
 /** Elements that are recorded as an empty box: ours, and those of well-known tools. */
-export const BLOCK =
+const BLOCK =
   ".rr-block,[data-private],[data-record-block],.sentry-block,[data-sentry-block],.ph-no-capture,.fs-exclude," +
   ".lr-hide,[data-lr-hide],[data-dd-privacy=hidden],[data-openreplay-hidden]";
 /** Fields whose input is not recorded. */
@@ -72,6 +72,9 @@ export interface Mirror {
 type Attributes = Record<string, unknown>;
 
 export class Privacy {
+  /** Elements that are recorded as an empty box. */
+  readonly block: string;
+  private readonly safe: string;
   private readonly isTextMasked: boolean;
   private readonly allow: QueryAllow;
   /** Whether an element's text is shown, while one event is made. */
@@ -80,11 +83,13 @@ export class Privacy {
   private readonly never = new WeakSet<Element>();
 
   constructor(
-    options: Pick<Options, "maskText" | "queryAllow">,
+    settings: Pick<Settings, "isTextMasked" | "queryAllow" | "block" | "unmask">,
     private readonly mirror: Mirror,
   ) {
-    this.isTextMasked = options.maskText !== false;
-    this.allow = new Set(options.queryAllow);
+    this.block = [BLOCK, ...settings.block].join();
+    this.safe = [SAFE, ...settings.unmask].join();
+    this.isTextMasked = settings.isTextMasked;
+    this.allow = new Set(settings.queryAllow);
   }
 
   url(url: string): string {
@@ -219,7 +224,8 @@ export class Privacy {
     let shown = this.shown.get(element);
     if (shown === undefined) {
       shown =
-        !within(element, `${MASK},${WRITTEN}`) && (!this.isTextMasked || within(element, SAFE));
+        !within(element, `${MASK},${WRITTEN}`) &&
+        (!this.isTextMasked || within(element, this.safe));
       this.shown.set(element, shown);
     }
     return shown;
@@ -239,7 +245,7 @@ export class Privacy {
     return (
       !isNever &&
       !LOOKS_PRIVATE.test(value) &&
-      within(field, SAFE) &&
+      within(field, this.safe) &&
       !within(field, `${MASK},${WRITTEN}`)
     );
   }

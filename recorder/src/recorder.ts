@@ -4,10 +4,13 @@
  */
 import { Batch, PageStream } from "./batch.js";
 import { watchActivity } from "./capture/activity.js";
+import { isRelay } from "./capture/beyond.js";
 import { ClickCapture } from "./capture/clicks.js";
 import { watchConsole } from "./capture/console.js";
+import { ContentRules } from "./capture/content.js";
+import { Correlation } from "./capture/correlation.js";
 import { type DomCapture, mirror, recordDom } from "./capture/dom.js";
-import { browserFacts } from "./capture/environment.js";
+import { browserFacts, watchBrowser } from "./capture/environment.js";
 import { ErrorCapture } from "./capture/errors.js";
 import { KeyCapture } from "./capture/keys.js";
 import { watchLongTasks } from "./capture/longtasks.js";
@@ -30,17 +33,20 @@ import {
   type Tag,
 } from "./events.js";
 import { type Guard, guardWith } from "./guard.js";
+import { Gzip } from "./gzip.js";
 import type { Call, Decision, Early, Host, Recording } from "./host.js";
 import { whenIdle } from "./idle.js";
 import { LastMinute } from "./lastminute.js";
 import { noteLeftover, takeLeftover } from "./leftover.js";
-import { isExcluded } from "./options.js";
+import { fitsAny } from "./options.js";
 import { type EventLine, eventLine, Pending } from "./pending.js";
 import { Privacy } from "./privacy.js";
 import { Quota } from "./quota.js";
 import { FlushSchedule } from "./schedule.js";
 import { endMs, IDLE_MS, type Session } from "./session.js";
+import { type Settings, settingsOf } from "./settings.js";
 import type { State, StateChange } from "./state.js";
+import { OPT_OUT_KEY } from "./storage.js";
 import { StormGate } from "./storm.js";
 import { enterPage, noteWait } from "./tab.js";
 import { SDK } from "./version.js";
@@ -56,6 +62,12 @@ const EVENTS_MAX = 5_000;
 /** Unless the project says otherwise. */
 const FLUSH_FIRST_MS = 5_000;
 const FLUSH_MAX_MS = 60_000;
+/** A page that is hidden for so long is observed no longer until it is seen again. */
+const HIDDEN_MS = 30_000;
+/** After so long without the visitor, batches that only the page has filled are not sent. */
+const AWAY_MS = 60_000;
+/** In a tab's storage, once its page's policy has let no worker start: each further try would be reported to the site. */
+const NO_WORKER_KEY = "tapedeck.noworker";
 /** The visitor's activity is noted in storage this often at most. */
 const TOUCH_MS = 10_000;
 /** What says nothing that is worth an upload by itself. */
@@ -85,7 +97,10 @@ const LEFTOVER = { session: { id: "" } } as unknown as PageStream;
 export class Recorder implements Recording {
   private readonly guard: Guard = guardWith((error) => this.halt("error", "failure", error));
   private readonly emit: Emit = (tag, payload) => this.record(tag, payload);
+  private readonly settings: Settings;
   private readonly privacy: Privacy;
+  private readonly correlation: Correlation;
+  private readonly gzip: Gzip;
   private readonly delivery: Delivery;
   private readonly errors: ErrorCapture;
   private readonly clicks: ClickCapture;
@@ -116,6 +131,7 @@ export class Recorder implements Recording {
   private isHurried = false;
   /** Whether since the last upload there was anything that is worth one. */
   private isWorthSending = false;
+  private hiddenTimer: ReturnType<typeof setTimeout> | undefined;
   private sleepTimer: ReturnType<typeof setTimeout> | undefined;
   private wakeTimer: ReturnType<typeof setTimeout> | undefined;
   private activeMs = 0;
@@ -127,17 +143,24 @@ export class Recorder implements Recording {
 
   /** Does nothing yet. */
   constructor(private readonly host: Host) {
-    const { options, fetch } = host;
-    this.privacy = new Privacy(options, mirror);
+    const { options, config, fetch, tab } = host;
+    this.settings = settingsOf(options, config, (error) =>
+      this.report({ state: this.state, reason: "failure", error }),
+    );
+    this.privacy = new Privacy(this.settings, mirror);
+    this.correlation = new Correlation(() => this.stream?.session.id, this.settings.traceOrigins);
     this.errors = new ErrorCapture(
       (payload, atMs) => this.record("tapedeck.error", payload, atMs),
       this.privacy,
+      (atMs) => this.correlation.traceAt(atMs),
     );
-    this.clicks = new ClickCapture(this.emit, this.privacy);
+    this.clicks = new ClickCapture(this.emit, this.privacy, this.settings.effectMs);
     this.keys = new KeyCapture(this.emit, this.privacy);
     this.schedule = this.newSchedule();
     const url = `${options.edge}/v1/batches?key=${encodeURIComponent(options.key)}`;
-    this.delivery = new Delivery(url, fetch, {
+    const isWorkerWanted = options.worker !== false && tab.get(NO_WORKER_KEY) === undefined;
+    this.gzip = new Gzip(isWorkerWanted, () => tab.set(NO_WORKER_KEY, "1"));
+    this.delivery = new Delivery(url, fetch, (text) => this.gzip.compress(text), {
       lost: (lost) => {
         this.record("tapedeck.lost", lost);
         // What follows the hole can be played again from here.
@@ -202,16 +225,30 @@ export class Recorder implements Recording {
     return this.state === "not-sampled" ? undefined : this.current?.id;
   }
 
+  replayUrl(at: "now" | undefined): string | undefined {
+    const { options, config } = this.host;
+    const { sessionId } = this;
+    if (!sessionId || !config.project || !options.player) return undefined;
+    const moment = at === "now" ? `?at=${Date.now()}` : "";
+    return `${options.player.replace(/\/+$/, "")}/#/sessions/${config.project}/${sessionId}${moment}`;
+  }
+
   private startUnguarded(early: readonly Early[]): void {
-    const { emit, guard, host, privacy } = this;
+    const { emit, guard, host, privacy, correlation } = this;
+    if (isRelay(host.options)) {
+      // The page around this one records what is in it, and decides about it.
+      this.recordDom();
+      this.change("recording", "frame");
+      return;
+    }
     const requests = watchRequests(
       emit,
-      () => this.clicks.effect("request"),
       privacy,
       {
-        session: () => this.stream?.session.id,
-        origins: host.options.traceOrigins ?? [],
         edge: host.options.edge,
+        correlation,
+        content: new ContentRules(this.settings.network, privacy),
+        begun: () => this.clicks.effect("request"),
       },
       guard,
     );
@@ -224,7 +261,12 @@ export class Recorder implements Recording {
       watchLongTasks(emit, guard),
       watchNavigation((from, to, kind) => this.navigated(from, to, kind), guard),
       watchActivity(() => this.active(), guard),
-      watchVisibility(emit, { hidden: () => this.leave("hurry"), left: () => this.left() }, guard),
+      watchBrowser(emit, guard),
+      watchVisibility(
+        emit,
+        { hidden: () => this.hidden(), seen: () => this.wakeDom(), left: () => this.left() },
+        guard,
+      ),
     ];
     this.settle = [
       watchVitals(emit, privacy),
@@ -249,7 +291,7 @@ export class Recorder implements Recording {
     const nowMs = Date.now();
     this.activeMs = nowMs;
     this.touchedMs = nowMs;
-    if (isExcluded(this.host.options, location.pathname)) {
+    if (this.isExcluded(location.pathname)) {
       this.change("paused", "excluded_page");
       return;
     }
@@ -321,9 +363,10 @@ export class Recorder implements Recording {
   private recordDom(): void {
     const { stream } = this;
     const dom = recordDom(
-      this.guard((event: RecordedEvent) => this.push(this.privacy.event(event))),
+      this.guard((event: RecordedEvent) => this.push(event)),
       (error) => this.report({ state: this.state, reason: "failure", error }),
       this.privacy,
+      this.host.options,
     );
     // The first snapshot may itself have been what ended the recording.
     if (this.stream === stream && stream !== undefined && this.storm === undefined) this.dom = dom;
@@ -362,8 +405,10 @@ export class Recorder implements Recording {
     }
     this.pending.push(line);
     const isFull = this.pending.chars >= BATCH_CHARS_MAX || this.pending.length >= EVENTS_MAX;
-    if (event.type !== META && isFull) this.seal();
-    else this.flushIn(this.schedule.waitMs);
+    if (event.type === META || !isFull) this.flushIn(this.schedule.waitMs);
+    else if (event.timestamp < this.activeMs + AWAY_MS) this.seal();
+    // Nobody is there to see what the page goes on to show.
+    else this.restDom();
   }
 
   /** Counts what came since the last checkpoint, and asks for one when that outweighs a snapshot. */
@@ -452,7 +497,7 @@ export class Recorder implements Recording {
     clearTimeout(this.flushTimer);
     this.flushAtMs = Number.POSITIVE_INFINITY;
     const { stream } = this;
-    if (stream === undefined || this.lastMinute !== undefined) return;
+    if (stream === undefined || this.heedRefusal() || this.lastMinute !== undefined) return;
     for (const left of this.quota.takeLeftOut()) {
       const lost = { reason: "rate", bytes: 0, ...left } as const;
       this.pending.push(eventLine(customEvent("tapedeck.lost", lost, Date.now())));
@@ -469,8 +514,34 @@ export class Recorder implements Recording {
       this.checkpointSoon();
   }
 
+  private hidden(): void {
+    this.leave("hurry");
+    clearTimeout(this.hiddenTimer);
+    this.hiddenTimer = setTimeout(
+      this.guard(() => {
+        if (document.visibilityState === "hidden") this.restDom();
+      }),
+      HIDDEN_MS,
+    );
+  }
+
+  /** Observes the DOM no longer, until somebody is there. */
+  private restDom(): void {
+    if (this.storm !== undefined || this.onlyErrors) return;
+    this.dom?.stop();
+    this.dom = undefined;
+  }
+
+  /** Observes the DOM again, from a checkpoint on. */
+  private wakeDom(): void {
+    if (this.stream === undefined || this.dom !== undefined) return;
+    if (this.storm === undefined && !this.onlyErrors) this.recordDom();
+  }
+
   private left(): void {
     this.leave("leave");
+    // A page with a worker may not get into the back/forward cache.
+    this.gzip.rest();
     noteLeftover(this.host.tab, this.delivery.leftover());
   }
 
@@ -478,6 +549,20 @@ export class Recorder implements Recording {
     for (const settle of this.settle) settle();
     this.seal();
     this.delivery[how]();
+  }
+
+  /** Whether the visitor has said no meanwhile, in another tab or on a page in front of this one: then it is over. */
+  private heedRefusal(): boolean {
+    const { shared, sessions, consent } = this.host;
+    if (consent || shared.get(OPT_OUT_KEY) === undefined) return false;
+    this.abandon();
+    sessions.forget();
+    this.report({ state: "idle", reason: "opt_out" });
+    return true;
+  }
+
+  private isExcluded(path: string): boolean {
+    return fitsAny(this.settings.excludedPages, path);
   }
 
   private checkpointSoon(): void {
@@ -493,11 +578,10 @@ export class Recorder implements Recording {
   }
 
   private navigated(from: string, to: string, kind: Payloads["tapedeck.navigation"]["kind"]): void {
-    const { options } = this.host;
-    if (isExcluded(options, new URL(to).pathname)) {
+    if (this.isExcluded(new URL(to).pathname)) {
       this.seal();
       if (this.stream !== undefined) this.discard("paused", "excluded_page");
-    } else if (this.state === "paused" && isExcluded(options, new URL(from).pathname)) {
+    } else if (this.state === "paused" && this.isExcluded(new URL(from).pathname)) {
       this.wakeSoon();
     } else {
       this.record("tapedeck.navigation", {
@@ -539,15 +623,16 @@ export class Recorder implements Recording {
     if (this.state !== "paused" && nowMs < this.sleepAtMs) {
       this.activeMs = nowMs;
       this.isWorthSending = true;
+      if (this.dom === undefined) this.wakeSoon();
       this.flushIn(this.schedule.waitMs);
       if (this.current !== undefined && nowMs >= this.touchedMs + TOUCH_MS) {
         this.touchedMs = nowMs;
-        this.host.sessions.touch(this.current, nowMs);
+        if (!this.heedRefusal()) this.host.sessions.touch(this.current, nowMs);
       }
       return;
     }
     this.sleep();
-    if (!isExcluded(this.host.options, location.pathname)) this.wakeSoon();
+    if (!this.isExcluded(location.pathname)) this.wakeSoon();
   }
 
   // Not at once, since a first snapshot inside the visitor's click or key would make the page wait.
@@ -556,6 +641,7 @@ export class Recorder implements Recording {
       this.guard(() => {
         this.wakeTimer = undefined;
         if (this.stream === undefined) this.begin();
+        else this.wakeDom();
       }),
       0,
     );
@@ -570,6 +656,7 @@ export class Recorder implements Recording {
     this.pending.take();
     clearTimeout(this.flushTimer);
     clearTimeout(this.sleepTimer);
+    clearTimeout(this.hiddenTimer);
     clearTimeout(this.storm?.timer);
     this.storm = undefined;
     this.flushAtMs = Number.POSITIVE_INFINITY;
@@ -581,6 +668,7 @@ export class Recorder implements Recording {
   private end(state: State, reason: string, error?: unknown): void {
     clearTimeout(this.wakeTimer);
     for (const undo of this.undo.splice(0)) undo();
+    if (state !== "stopped") this.gzip.rest();
     this.discard(state, reason, error);
   }
 

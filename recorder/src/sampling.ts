@@ -20,16 +20,17 @@ export interface Rates {
 
 /** The rates in force at `startMs`: the entry with the largest `from_ms` not after it, before all of them the first. */
 export function ratesAt(sampling: readonly Rates[], startMs: number): Rates | undefined {
-  const sorted = [...sampling].sort((a, b) => a.from_ms - b.from_ms);
-  return sorted.filter((rates) => rates.from_ms <= startMs).at(-1) ?? sorted[0];
+  const sorted = [...sampling].sort((a, b) => b.from_ms - a.from_ms);
+  return sorted.find((rates) => rates.from_ms <= startMs) ?? sorted.at(-1);
 }
 
 /** The rate for a reason; for `segment` the largest among the visitor's segments. */
 export function rateFor(rates: Rates, reason: Reason, segments: readonly string[]): number {
   const rate = rates[reason] ?? 1;
   if (reason !== "segment" || segments.length === 0) return rate;
-  const named = new Map(Object.entries(rates.segments ?? {}));
-  return Math.max(...segments.map((name) => named.get(name) ?? rate));
+  // Without a prototype, since a segment may be called anything.
+  const named: Record<string, number> = { __proto__: null as never, ...rates.segments };
+  return Math.max(...segments.map((name) => named[name] ?? rate));
 }
 
 /** Whether the session is kept by the rates that were in force when it started. No rates at all keep nothing. */
@@ -37,8 +38,8 @@ export function keeps(
   sampling: readonly Rates[],
   session: SessionId,
   reason: Reason,
-  segments: readonly string[] = [],
+  segments: readonly string[],
 ): boolean {
   const rates = ratesAt(sampling, startMsOf(session));
-  return rates !== undefined && fraction(session) < rateFor(rates, reason, segments);
+  return !!rates && fraction(session) < rateFor(rates, reason, segments);
 }

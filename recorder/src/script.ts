@@ -41,19 +41,26 @@ const tapedeck = {
 };
 
 const script = document.currentScript as HTMLScriptElement | null;
-const proper = new URL("tapedeck-recorder.js", script?.src || location.href).href;
 
 // By `import`, since that inherits this script's nonce and is no sink of Trusted Types.
-loadWith(async () => ((await import(proper)) as { Recorder: RecorderProper }).Recorder);
+loadWith(async ({ canvas, crossOriginFrames }) => {
+  const file = `tapedeck-recorder${canvas || crossOriginFrames ? "-full" : ""}.js`;
+  const { href } = new URL(file, script?.src || location.href);
+  return ((await import(href)) as { Recorder: RecorderProper }).Recorder;
+});
+
+/** Attributes that are lists, and those that are switches, by a part of their names that no other has. */
+const LISTS = /Allow|Pages|segm|Orig/;
+const SWITCHES = /mask|Buff|canv|Frames|worker/;
 
 const data = script?.dataset;
 // Without a key the page calls `init` and `start` itself.
 if (data?.key !== undefined) {
   const options: Record<string, unknown> = { ...data };
-  for (const name of ["queryAllow", "excludedPages", "segments", "traceOrigins"])
-    if (name in data) options[name] = data[name]?.split(",").map((part) => part.trim());
-  for (const name of ["maskText", "errorBuffer"])
-    if (name in data) options[name] = data[name] !== "false";
+  for (const [name, value = ""] of Object.entries(data)) {
+    if (SWITCHES.test(name)) options[name] = value !== "false";
+    else if (LISTS.test(name)) options[name] = value.split(/[\s,]+/);
+  }
   init(options as unknown as Options);
   start();
 }

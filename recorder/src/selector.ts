@@ -2,7 +2,7 @@
  * How an element is told to people and programs: where it is, what it is, what it says.
  */
 import type { Target } from "./events.js";
-import { BLOCK, type Privacy, within } from "./privacy.js";
+import { type Privacy, within } from "./privacy.js";
 
 const DEPTH_MAX = 5;
 const TEXT_CHARS_MAX = 100;
@@ -30,7 +30,7 @@ const INPUT_ROLES: Readonly<Record<string, string>> = {
 
 export function describeTarget(hit: Element, privacy: Privacy): Target {
   const element = hit.closest(CONTROL) ?? hit;
-  const isBlocked = within(element, BLOCK);
+  const isBlocked = within(element, privacy.block);
   return {
     selector: selectorOf(element),
     role: element.getAttribute("role") ?? roleOf(element),
@@ -73,7 +73,10 @@ function textOf(element: Element, privacy: Privacy): string {
     const node = walker.nextNode();
     if (node === null) break;
     const parent = node.parentElement;
-    if (parent?.closest(BLOCK) === null && !/^(?:script|style|textarea)$/.test(parent.localName))
+    if (
+      parent?.closest(privacy.block) === null &&
+      !/^(?:script|style|textarea)$/.test(parent.localName)
+    )
       text += privacy.textIn(parent, node.nodeValue ?? "");
   }
   return text.replace(/\s+/g, " ").trim().slice(0, TEXT_CHARS_MAX);

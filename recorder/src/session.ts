@@ -31,7 +31,7 @@ export interface Session {
   readonly id: SessionId;
   readonly startMs: number;
   /** Why it is kept where its rates alone would not say so. */
-  readonly kept?: Kept;
+  readonly kept: Kept | undefined;
 }
 
 export type Kept = Pick<Decision, "reason" | "support">;
@@ -48,17 +48,15 @@ const KEPT: readonly Reason[] = ["error", "support", "manual"];
 /** The stored text as a record, or undefined where it is none. */
 export function parseRecord(text: string | undefined): SessionRecord | undefined {
   try {
-    const value: unknown = JSON.parse(text ?? "null");
-    if (typeof value !== "object" || value === null) return undefined;
-    const { upload, active_ms: activeMs, reason, support } = value as Record<string, unknown>;
+    // What is no JSON object throws, here or there.
+    const { upload, active_ms: activeMs, reason, support } = JSON.parse(text as string);
     const key = parseUploadKey(upload);
-    if (key === undefined || typeof activeMs !== "number" || !Number.isFinite(activeMs))
-      return undefined;
+    if (key === undefined || !Number.isFinite(activeMs)) return undefined;
     const why = KEPT.find((known) => known === reason);
     return {
       upload: key,
       activeMs,
-      kept: why && { reason: why, ...(typeof support === "string" && { support }) },
+      kept: why && { reason: why, support },
     };
   } catch {
     return undefined;
@@ -82,19 +80,28 @@ export function endMs(start: number, sessionMsMax: number): number {
 
 /** The session that the tabs of this browser share, kept in `storage`. */
 export class SharedSession {
+  /** What was looked at, and not stored yet. */
+  private seen: SessionRecord | undefined;
+
   constructor(private readonly storage: SafeStorage) {}
 
-  /** The session that is alive at `nowMs`, or a new one. Either is marked as used now. */
-  open(nowMs: number, sessionMsMax: number): Session {
-    const stored = this.read();
-    const record: SessionRecord =
-      stored !== undefined && isAlive(stored, nowMs, sessionMsMax)
-        ? { ...stored, activeMs: nowMs }
+  /** The session that is alive at `nowMs`, or a new one, which is not stored: it is not known yet whether anything may be. */
+  look(nowMs: number, sessionMsMax: number): Session {
+    const known = this.read() ?? this.seen;
+    this.seen =
+      known !== undefined && isAlive(known, nowMs, sessionMsMax)
+        ? { ...known, activeMs: nowMs }
         : { upload: newUploadKey(nowMs), activeMs: nowMs };
-    this.write(record);
-    const { upload, kept } = record;
+    const { upload, kept } = this.seen;
     const id = sessionOf(upload);
-    return { upload, id, startMs: startMsOf(id), ...(kept && { kept }) };
+    return { upload, id, startMs: startMsOf(id), kept };
+  }
+
+  /** As {@link look}, and stored as used now. */
+  open(nowMs: number, sessionMsMax: number): Session {
+    const session = this.look(nowMs, sessionMsMax);
+    this.write(this.seen as SessionRecord);
+    return session;
   }
 
   /** Notes that the visitor used this session now, unless another tab has gone on to the next one. */
@@ -109,17 +116,19 @@ export class SharedSession {
 
   /** Ends the session for all tabs: whoever opens next gets a new one. */
   close(session: Session): void {
-    if (this.read()?.upload === session.upload) this.forget();
+    if ((this.read() ?? session).upload === session.upload) this.forget();
   }
 
   /** Removes what is stored. */
   forget(): void {
+    this.seen = undefined;
     this.storage.remove(STORAGE_KEY);
   }
 
-  private update(session: Session, change: Partial<SessionRecord>): void {
-    const record = this.read();
-    if (record?.upload === session.upload) this.write({ ...record, ...change });
+  private update({ upload, startMs, kept }: Session, change: Partial<SessionRecord>): void {
+    // Where the page has cleared its storage, as some do when a visitor logs out, the session goes on.
+    const record = this.read() ?? { upload, kept, activeMs: startMs };
+    if (record.upload === upload) this.write({ ...record, ...change });
   }
 
   private read(): SessionRecord | undefined {

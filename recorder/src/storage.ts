@@ -1,3 +1,6 @@
+/** The visitor said no. Kept until they say yes; it says nothing else about them. */
+export const OPT_OUT_KEY = "tapedeck.optout";
+
 /**
  * The browser's storage as something that cannot fail: what it refuses to keep (blocked, full) is kept in memory instead,
  * for as long as the page lives.
@@ -6,13 +9,11 @@ export class SafeStorage {
   private readonly memory = new Map<string, string>();
 
   /** `find` names the storage; it is called inside a guard, since merely touching `localStorage` throws where it is blocked. */
-  constructor(private readonly find: () => Storage) {}
+  constructor(private readonly find: () => Pick<Storage, "getItem" | "setItem" | "removeItem">) {}
 
   get(key: string): string | undefined {
-    const kept = this.memory.get(key);
-    if (kept !== undefined) return kept;
     try {
-      return this.find().getItem(key) ?? undefined;
+      return this.memory.get(key) ?? this.find().getItem(key) ?? undefined;
     } catch {
       return undefined;
     }

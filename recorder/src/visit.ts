@@ -49,8 +49,12 @@ export class Visit implements Host {
   }
 
   get sessionId(): string | undefined {
-    if (this.recording !== undefined) return this.recording.sessionId;
+    if (this.recording) return this.recording.sessionId;
     return this.state === "not-sampled" ? undefined : this.current?.id;
+  }
+
+  replayUrl(at: "now" | undefined): string | undefined {
+    return this.recording?.replayUrl(at);
   }
 
   start(): void {
@@ -60,11 +64,16 @@ export class Visit implements Host {
       this.remember({ atMs: Date.now(), event });
     addEventListener("error", onError, this.watching);
     addEventListener("unhandledrejection", onError, this.watching);
-    this.whenSeen(() => this.open());
+    // A page that is drawn ahead, or opened in the background, is hidden, and nobody's until it is looked at.
+    const look = (): void => {
+      if (this.opening === undefined && document.visibilityState === "visible") this.open();
+    };
+    document.addEventListener("visibilitychange", look, this.watching);
+    look();
   }
 
   take(call: Call): void {
-    if (this.recording !== undefined) {
+    if (this.recording) {
       this.recording.take(call);
       return;
     }
@@ -76,7 +85,7 @@ export class Visit implements Host {
 
   /** Ends the recording; what was recorded is still sent. */
   stop(): void {
-    if (this.recording === undefined) this.end("stopped", "page");
+    if (!this.recording) this.end("stopped", "page");
     else this.recording.stop();
   }
 
@@ -104,38 +113,28 @@ export class Visit implements Host {
     this.listener(change);
   }
 
-  // A page that is drawn ahead, or opened in the background, is hidden, and nobody's until it is looked at.
-  private whenSeen(open: () => void): void {
-    let isOpen = false;
-    const look = (): void => {
-      if (isOpen || document.visibilityState !== "visible") return;
-      isOpen = true;
-      open();
-    };
-    document.addEventListener("visibilitychange", look, this.watching);
-    look();
-  }
-
   private open(): void {
-    const { session } = this.enter(Date.now());
+    const session = this.sessions.look(Date.now(), sessionMsMax(this.config));
+    this.current = session;
     this.report({ state: "starting", reason: "session" });
     // Whether a session is recorded that was kept before needs no rates, so both can load at the same time.
     const loading = session.kept || this.asked ? this.load() : undefined;
     loading?.catch(() => {});
-    this.attempt(this.configure(session, loading));
+    this.attempt(this.configure(loading));
   }
 
-  private async configure(session: Session, loading?: Promise<RecorderProper>): Promise<void> {
+  private async configure(loading?: Promise<RecorderProper>): Promise<void> {
     const reply = await fetchConfig(this.fetch, this.options.edge, this.options.key);
     if (this.state !== "starting") return;
-    if (reply.kind === "refused") {
-      this.end("stopped", reply.reason);
-    } else {
-      if (reply.kind === "config") this.config = reply.config;
-      if (this.decide(session) !== undefined) {
-        await this.record(loading);
-        return;
-      }
+    if ("refused" in reply) {
+      this.end("stopped", reply.refused);
+      return;
+    }
+    this.config = reply.config;
+    const { refusal } = this;
+    if (refusal) this.end("idle", refusal);
+    else if (this.enter(Date.now()).decision) await this.record(loading);
+    else {
       // What it was told of the visitor may still be needed.
       this.early = this.early.filter((one) => "call" in one);
       this.report({ state: "not-sampled", reason: "rate" });
@@ -144,20 +143,34 @@ export class Visit implements Host {
 
   private async record(loading = this.load()): Promise<void> {
     const Recorder = await loading;
-    if (this.isOver || this.recording !== undefined) return;
+    if (this.isOver || this.recording) return;
     this.recording = new Recorder(this);
     this.recording.start(this.early.splice(0));
     this.ended.abort();
   }
 
+  /** Why the visitor has to be asked first, if the project wants that. */
+  private get refusal(): string | undefined {
+    const { require_consent, honour_gpc } = this.config.privacy ?? {};
+    if (this.consent !== undefined) return undefined;
+    if (require_consent) return "consent";
+    // https://w3c.github.io/gpc/: a wish not to be tracked, which only the visitor's own word outweighs.
+    const { globalPrivacyControl } = navigator as { globalPrivacyControl?: boolean };
+    return honour_gpc !== false && globalPrivacyControl ? "privacy_signal" : undefined;
+  }
+
   private decide(session: Session): Decision | undefined {
     const kept = this.asked ?? session.kept;
-    if (kept !== undefined) return { ...kept, buffered: false };
+    if (kept) return { ...kept, buffered: false };
     const { segments = [], errorBuffer } = this.options;
-    const reasons: Reason[] = ["all"];
-    if (segments.length > 0) reasons.push("segment");
-    if (errorBuffer) reasons.push("error");
-    const reason = reasons.find((one) => keeps(this.config.sampling, session.id, one, segments));
+    const asked: (Reason | "" | undefined | false)[] = [
+      "all",
+      segments[0] && "segment",
+      errorBuffer && "error",
+    ];
+    const reason = asked.find(
+      (one): one is Reason => !!one && keeps(this.config.sampling, session.id, one, segments),
+    );
     return reason && { reason, buffered: reason === "error" };
   }
 

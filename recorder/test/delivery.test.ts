@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { PageStream } from "../src/batch.js";
 import { Delivery, type Lost, QUEUE_CHARS_MAX, UNANSWERED_MAX } from "../src/delivery.js";
 import { CUSTOM, FULL_SNAPSHOT, INCREMENTAL, META } from "../src/events.js";
+import { gzipNow } from "../src/gzip.js";
 import { KEEPALIVE_BYTES_MAX } from "../src/http.js";
 import { newUploadKey, sessionOf } from "../src/ids.js";
 import type { EventLine } from "../src/pending.js";
@@ -52,13 +53,18 @@ beforeEach(() => {
         },
       });
     });
-  delivery = new Delivery("https://edge.example/v1/batches?key=pk", fetch, {
-    lost: (lost) => told.push(lost),
-    sessionEnded: (session, reason) => told.push(["session ended", session.id, reason]),
-    sessionTooLong: (session) => told.push(["too long", session.id]),
-    stopped: (reason) => told.push(["stopped", reason]),
-    failed: (error) => told.push(error),
-  });
+  delivery = new Delivery(
+    "https://edge.example/v1/batches?key=pk",
+    fetch,
+    async (text) => gzipNow(text),
+    {
+      lost: (lost) => told.push(lost),
+      sessionEnded: (session, reason) => told.push(["session ended", session.id, reason]),
+      sessionTooLong: (session) => told.push(["too long", session.id]),
+      stopped: (reason) => told.push(["stopped", reason]),
+      failed: (error) => told.push(error),
+    },
+  );
 });
 
 afterEach(() => {
@@ -74,7 +80,8 @@ async function turns(): Promise<void> {
 
 function newStream(): PageStream {
   const upload = newUploadKey(START_MS);
-  return new PageStream({ upload, id: sessionOf(upload), startMs: START_MS }, { reason: "all" });
+  const session = { upload, id: sessionOf(upload), startMs: START_MS, kept: undefined };
+  return new PageStream(session, { reason: "all" });
 }
 
 const event = (name: string, type = INCREMENTAL): EventLine => ({

@@ -25,5 +25,5 @@ test.each(cases)(
 );
 
 test("no rates keep nothing", () => {
-  expect(keeps([], "6553f100000000000000000000000000" as SessionId, "all")).toBe(false);
+  expect(keeps([], "6553f100000000000000000000000000" as SessionId, "all", [])).toBe(false);
 });

@@ -2,9 +2,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { sha256 } from "../src/sha256.js";
 
-test("it is the same hash as everybody's, for all lengths there may be", () => {
-  for (let length = 0; length <= 55; length++) {
-    const message = randomBytes(length);
-    expect(Buffer.from(sha256(message))).toEqual(createHash("sha256").update(message).digest());
+test("it is the same hash as everybody's", () => {
+  for (let i = 0; i < 200; i++) {
+    const message = i === 0 ? Buffer.alloc(16) : randomBytes(16);
+    const words = [0, 4, 8, 12].map((at) => message.readInt32BE(at));
+    const digest = createHash("sha256").update(message).digest();
+    expect(sha256(words)).toEqual(Array.from({ length: 8 }, (_, at) => digest.readInt32BE(at * 4)));
   }
 });

@@ -6,8 +6,6 @@ import type { Guard } from "../guard.js";
 import type { Privacy } from "../privacy.js";
 import { describeTarget } from "../selector.js";
 
-/** What comes later than this is not said to be the click's doing. */
-export const EFFECT_MS = 1_500;
 /** Clicks that wait for their effects; more are too many to be somebody's. */
 const WAITING_MAX = 20;
 
@@ -25,6 +23,8 @@ export class ClickCapture {
   constructor(
     private readonly emit: Emit,
     private readonly privacy: Privacy,
+    /** What comes later than this is not said to be the click's doing. */
+    private readonly effectMs: number,
   ) {}
 
   /** Listens until the function it returns is called. */
@@ -39,7 +39,7 @@ export class ClickCapture {
         effectMs: undefined,
         timer: setTimeout(
           guard(() => this.settle(click)),
-          EFFECT_MS,
+          this.effectMs,
         ),
       };
       if (this.waiting.size < WAITING_MAX) this.waiting.add(click);

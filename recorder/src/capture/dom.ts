@@ -3,7 +3,9 @@
  */
 import { record } from "@rrweb/record";
 import { DOM_CONTENT_LOADED, FULL_SNAPSHOT, LOAD, type RecordedEvent } from "../events.js";
-import { BLOCK, IGNORE, type Mirror, type Privacy } from "../privacy.js";
+import type { Options } from "../options.js";
+import { IGNORE, type Mirror, type Privacy } from "../privacy.js";
+import { beyond } from "./beyond.js";
 
 export interface DomCapture {
   /** Records a checkpoint, a meta event and a full snapshot, if the page is far enough to have had its first. */
@@ -22,17 +24,20 @@ export function recordDom(
   emit: (event: RecordedEvent) => void,
   failed: (error: unknown) => void,
   privacy: Privacy,
+  options: Options,
 ): DomCapture {
   let begun = false;
+  const more = beyond(options, privacy);
   const stop = record<RecordedEvent>({
     emit(event) {
       // That the document was parsed and loaded is nothing a replay shows.
       if (event.type === DOM_CONTENT_LOADED || event.type === LOAD) return;
       begun ||= event.type === FULL_SNAPSHOT;
-      emit(event);
+      emit(more.isForeign() ? event : privacy.event(event));
     },
+    ...more.options,
     recordAfter: "DOMContentLoaded",
-    blockSelector: BLOCK,
+    blockSelector: privacy.block,
     ignoreSelector: IGNORE,
     maskInputOptions: ASKED_INPUTS,
     maskInputFn: (value, field) => privacy.field(value, field),
@@ -46,11 +51,15 @@ export function recordDom(
       return true;
     },
   });
+  more.started();
   if (stop === undefined) throw new Error("rrweb did not start; the console says why");
   return {
     checkpoint() {
       if (begun) record.takeFullSnapshot(true);
     },
-    stop,
+    stop() {
+      more.stop();
+      stop();
+    },
   };
 }

@@ -1,7 +1,8 @@
 /**
  * What is known of the page and its browser when a page's recording begins.
  */
-import type { BrowserFacts } from "../events.js";
+import type { BrowserFacts, Emit } from "../events.js";
+import type { Guard } from "../guard.js";
 
 /** Traces that extensions leave in a page, which may change what it does. */
 const EXTENSIONS: Readonly<Record<string, string>> = {
@@ -21,6 +22,20 @@ interface Told {
     readonly rtt?: number;
     readonly saveData?: boolean;
   };
+}
+
+const DARK = "(prefers-color-scheme: dark)";
+
+/** Hears of what changes of these facts until the function it returns is called. */
+export function watchBrowser(emit: Emit, guard: Guard): () => void {
+  const query = matchMedia(DARK);
+  const onChange = guard(() => emit("tapedeck.browser", colorScheme()));
+  query.addEventListener("change", onChange);
+  return () => query.removeEventListener("change", onChange);
+}
+
+function colorScheme(): Pick<BrowserFacts, "color_scheme"> {
+  return { color_scheme: matchMedia(DARK).matches ? "dark" : "light" };
 }
 
 export function browserFacts(): BrowserFacts {
@@ -46,5 +61,6 @@ export function browserFacts(): BrowserFacts {
       },
     }),
     ...(extensions.length > 0 && { extensions }),
+    ...colorScheme(),
   };
 }

@@ -1,9 +1,10 @@
 /**
  * Errors that nobody caught, and those that the page hands in.
  */
-import type { ErrorFacts, Payloads } from "../events.js";
+import type { ErrorFacts, Payloads, StackFrame } from "../events.js";
 import type { Guard } from "../guard.js";
 import type { Privacy } from "../privacy.js";
+import { debugIds, framesOf } from "./frames.js";
 
 type ErrorPayload = Payloads["tapedeck.error"];
 /** Records an error that happened then. */
@@ -21,6 +22,7 @@ export class ErrorCapture {
   constructor(
     private readonly emit: EmitError,
     private readonly privacy: Privacy,
+    private readonly traceAt: (atMs: number) => string | undefined,
   ) {}
 
   /** Listens until the function it returns is called. */
@@ -79,10 +81,26 @@ export class ErrorCapture {
         line: undefined,
         column: undefined,
         causes: causes.length > 0 ? causes : undefined,
+        frames: this.frames(facts?.stack, error),
+        trace: this.traceAt(atMs),
         ...how,
       },
       atMs,
     );
+  }
+
+  /** Of the stack as it is told, with the debug ids of the files as the browser names them. */
+  private frames(stack: string | undefined, error: unknown): StackFrame[] | undefined {
+    if (stack === undefined) return undefined;
+    const frames = framesOf(stack);
+    const ids = debugIds();
+    if (ids.size > 0) {
+      const files = framesOf((error as Error).stack ?? "").map(({ file }) => ids.get(file));
+      frames.forEach((frame, i) => {
+        frame.debug_id = files[i];
+      });
+    }
+    return frames;
   }
 }
 

@@ -1,30 +1,30 @@
 /**
- * The page's own requests: what was asked, what came of it and when; never what they carry. On those to the page's own origin, and to
- * origins that it named, the session and a trace id are set, so that a server's records can be joined with the recording.
+ * The page's own requests: what was asked, what came of it and when; what they carry only as far as the project's configuration allows it.
  */
 import type { Emit, Payloads } from "../events.js";
 import type { Guard } from "../guard.js";
 import type { Privacy } from "../privacy.js";
 import { wrap } from "../wrap.js";
+import { BODY_MS, type Content, type ContentRules } from "./content.js";
+import type { Correlation } from "./correlation.js";
 
 type Facts = Payloads["tapedeck.request"];
 
-const SESSION_HEADER = "X-Session-ID";
 /** How long after a request's end its timings are waited for. */
 const TIMINGS_MS = 200;
-const TRACE_HEADER = "traceparent";
 
-export interface Correlation {
-  /** The session that requests are marked with, undefined while there is none. */
-  session(): string | undefined;
-  /** Origins besides the page's own. */
-  readonly origins: readonly string[];
+/** What is asked about each request. */
+export interface RequestRules {
   /** Requests to here are ours. */
   readonly edge: string;
+  readonly correlation: Correlation;
+  readonly content: ContentRules;
+  /** Hears of each request's beginning. */
+  begun(): void;
 }
 
 /** Something of a request that is under way. */
-interface Request {
+interface Request_ {
   readonly method: string;
   readonly url: string;
   readonly initiator: Facts["initiator"];
@@ -32,6 +32,8 @@ interface Request {
   /** On the clock of the browser's own timings. */
   readonly startedAt: number;
   trace: string | undefined;
+  /** Of a request of which more than the facts is recorded. */
+  content: Content | undefined;
 }
 
 export interface RequestCapture {
@@ -40,60 +42,94 @@ export interface RequestCapture {
   stop(): void;
 }
 
-/** Watches until it is stopped. `begun` hears of each request's beginning. */
+/** Watches until it is stopped. */
 export function watchRequests(
   emit: Emit,
-  begun: () => void,
   privacy: Privacy,
-  correlation: Correlation,
+  rules: RequestRules,
   guard: Guard,
 ): RequestCapture {
+  const { correlation, content: allowed } = rules;
   /** Requests that are over, whose timings may still come. */
   const waiting = new Set<() => void>();
   /** What is needed of a request that is none of ours. */
-  const begin = (method: string, target: unknown, initiator: Facts["initiator"]) => {
+  const begin = (
+    method: string,
+    target: unknown,
+    initiator: Facts["initiator"],
+  ): Request_ | undefined => {
     const url = absolute(target);
-    if (url === undefined || url.startsWith(correlation.edge)) return undefined;
-    begun();
-    const [startedMs, startedAt] = [Date.now(), performance.now()];
-    return { method, url, initiator, startedMs, startedAt, trace: undefined } as Request;
+    if (url === undefined || url.startsWith(rules.edge)) return undefined;
+    rules.begun();
+    return {
+      method,
+      url,
+      initiator,
+      startedMs: Date.now(),
+      startedAt: performance.now(),
+      trace: undefined,
+      content: allowed.allow(url) ? {} : undefined,
+    };
   };
-  const end = guard((request: Request, status: number | undefined, failure?: Facts["failure"]) => {
-    const durationMs = Date.now() - request.startedMs;
-    const settle = guard(() => {
-      clearTimeout(timer);
-      if (!waiting.delete(settle)) return;
-      const { method, url, initiator, startedMs, trace } = request;
-      emit("tapedeck.request", {
-        method: method.toUpperCase().slice(0, 20),
-        url: privacy.url(url),
-        initiator,
-        status: status || undefined,
-        failure,
-        started_ms: startedMs,
-        duration_ms: durationMs,
-        ...timingsOf(request),
-        trace,
+  /** `waitMs` is how long something of the answer may still come. */
+  const end = guard(
+    (
+      request: Request_,
+      status: number | undefined,
+      failure: Facts["failure"] = undefined,
+      waitMs: number = 0,
+    ) => {
+      const durationMs = Date.now() - request.startedMs;
+      const settle = guard(() => {
+        clearTimeout(timer);
+        if (!waiting.delete(settle)) return;
+        const { method, url, initiator, startedMs, trace, content } = request;
+        emit("tapedeck.request", {
+          method: method.toUpperCase().slice(0, 20),
+          url: privacy.url(url),
+          initiator,
+          status: status || undefined,
+          failure,
+          started_ms: startedMs,
+          duration_ms: durationMs,
+          ...timingsOf(request),
+          trace,
+          ...content,
+        });
       });
-    });
-    waiting.add(settle);
-    // The browser notes its own timings when the answer's body is there.
-    const timer = setTimeout(settle, TIMINGS_MS);
-  });
-  /** Sets what is missing of our headers, where they may be set. */
-  const mark = (request: Request, has: (name: string) => string | null | undefined, set: Set_) => {
-    const session = correlation.session();
-    const { origin } = new URL(request.url);
-    if (session === undefined) return;
-    if (origin !== location.origin && !correlation.origins.includes(origin)) return;
-    const present = has(TRACE_HEADER);
-    const parent = present ?? newTraceParent();
-    request.trace = parent.split("-")[1];
-    if (present == null) set(TRACE_HEADER, parent);
-    if (has(SESSION_HEADER) == null) set(SESSION_HEADER, session);
+      waiting.add(settle);
+      // The browser notes its own timings when the answer's body is there.
+      const timer = setTimeout(settle, TIMINGS_MS + waitMs);
+    },
+  );
+  /** Notes what the request carries, if that is recorded. */
+  const asked = (
+    { content }: Request_,
+    get: (name: string) => string | null | undefined,
+    body: unknown,
+  ): void => {
+    if (content === undefined) return;
+    content.request_headers = allowed.headers(get);
+    content.request_body = allowed.body(body);
   };
+  const answered = guard((request: Request_, response: Response) => {
+    const { content } = request;
+    let waitMs = 0;
+    if (content !== undefined) {
+      waitMs = BODY_MS;
+      content.response_headers = allowed.headers((name) => response.headers.get(name));
+      allowed.answer(response).then(
+        (text) => {
+          content.response_body = text;
+        },
+        // Where the answer breaks off there is nothing to tell of it.
+        () => {},
+      );
+    }
+    end(request, response.status, undefined, waitMs);
+  });
 
-  const ofXhr = new WeakMap<XMLHttpRequest, Request & { headers: Map<string, string> }>();
+  const ofXhr = new WeakMap<XMLHttpRequest, Request_ & { headers: Map<string, string> }>();
   const xhr = XMLHttpRequest.prototype;
   const undo = [
     wrap(
@@ -101,40 +137,38 @@ export function watchRequests(
       "fetch",
       (original) =>
         function (this: unknown, ...given: Parameters<typeof fetch>) {
-          let request: Request | undefined;
+          let request: Request_ | undefined;
           let args = given;
           guard(() => {
             const [input, init] = given;
-            const asked = input instanceof Request ? input : undefined;
-            request = begin(init?.method ?? asked?.method ?? "GET", asked?.url ?? input, "fetch");
+            const whole = input instanceof Request ? input : undefined;
+            request = begin(init?.method ?? whole?.method ?? "GET", whole?.url ?? input, "fetch");
             if (request === undefined) return;
-            const headers = new Headers(init?.headers ?? asked?.headers);
+            const headers = new Headers(init?.headers ?? whole?.headers);
+            const get = (name: string): string | null => headers.get(name);
             let isMarked = false;
-            mark(
-              request,
-              (name) => headers.get(name),
-              (name, value) => {
-                headers.set(name, value);
-                isMarked = true;
-              },
-            );
+            request.trace = correlation.mark(request.url, get, (name, value) => {
+              headers.set(name, value);
+              isMarked = true;
+            });
+            asked(request, get, init?.body);
             // The caller's `Request` goes to `fetch` as it is, with the headers beside it.
             if (isMarked) args = [input, { ...init, headers }];
           })();
           const answer = original.apply(this ?? window, args);
           const watched = request;
           if (watched === undefined) return answer;
+          const failed = (error: unknown): void =>
+            end(watched, undefined, (error as Error)?.name === "AbortError" ? "abort" : "network");
+          // The page gets the promise that ours derives from the browser's. The browser's own would count as handled once we listen to it
+          // (ECMA-262, PerformPromiseThen), and `unhandledrejection` would never come for a request that failed and nobody caught.
           return answer.then(
             (response) => {
-              end(watched, response.status);
+              answered(watched, response);
               return response;
             },
             (error: unknown) => {
-              end(
-                watched,
-                undefined,
-                (error as Error)?.name === "AbortError" ? "abort" : "network",
-              );
+              failed(error);
               throw error;
             },
           );
@@ -170,30 +204,37 @@ export function watchRequests(
           const opened = ofXhr.get(this);
           if (opened !== undefined) {
             guard(() => {
-              const request = {
-                ...opened,
-                startedMs: Date.now(),
-                startedAt: performance.now(),
-              };
-              mark(
-                request,
-                (name) => opened.headers.get(name.toLowerCase()),
-                (name, value) => this.setRequestHeader(name, value),
+              const { headers, ...facts } = opened;
+              const request = { ...facts, startedMs: Date.now(), startedAt: performance.now() };
+              const get = (name: string): string | undefined => headers.get(name.toLowerCase());
+              request.trace = correlation.mark(request.url, get, (name, value) =>
+                this.setRequestHeader(name, value),
               );
+              asked(request, get, body);
               let failure: Facts["failure"];
               const failures = { error: "network", abort: "abort", timeout: "timeout" } as const;
+              const once = { once: true };
               for (const [event, name] of Object.entries(failures)) {
                 this.addEventListener(
                   event,
                   () => {
                     failure = name;
                   },
-                  { once: true },
+                  once,
                 );
               }
-              this.addEventListener("loadend", () => end(request, this.status, failure), {
-                once: true,
+              const onEnd = guard(() => {
+                const { content } = request;
+                if (content !== undefined) {
+                  content.response_headers = allowed.headers((name) =>
+                    this.getResponseHeader(name),
+                  );
+                  if (/^(?:text)?$/.test(this.responseType))
+                    content.response_body = allowed.body(this.responseText);
+                }
+                end(request, this.status, failure);
               });
+              this.addEventListener("loadend", onEnd, once);
             })();
           }
           original.call(this, body);
@@ -224,8 +265,6 @@ export function watchRequests(
   };
 }
 
-type Set_ = (name: string, value: string) => void;
-
 function absolute(url: unknown): string | undefined {
   try {
     return new URL(String(url), document.baseURI).href;
@@ -234,15 +273,8 @@ function absolute(url: unknown): string | undefined {
   }
 }
 
-/** https://www.w3.org/TR/trace-context/: version, trace, parent, and that it is sampled. */
-function newTraceParent(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(24));
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return `00-${hex.slice(0, 32)}-${hex.slice(32)}-01`;
-}
-
 /** What the browser noted of the request, if it tells. */
-function timingsOf({ url, startedAt }: Request): Pick<Facts, "first_byte_ms" | "bytes"> {
+function timingsOf({ url, startedAt }: Request_): Pick<Facts, "first_byte_ms" | "bytes"> {
   const entries = performance.getEntriesByName(url, "resource") as PerformanceResourceTiming[];
   // Its clock is coarser than ours.
   const entry = entries.find(({ startTime }) => startTime >= startedAt - 1);

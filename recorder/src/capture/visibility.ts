@@ -7,6 +7,8 @@ import type { Guard } from "../guard.js";
 export interface Leaving {
   /** The page became hidden: it may come back, or be gone without another word. */
   hidden(): void;
+  /** The page is seen again. */
+  seen(): void;
   /** The page is being left. */
   left(): void;
 }
@@ -19,15 +21,19 @@ export function watchVisibility(emit: Emit, leaving: Leaving, guard: Guard): () 
     if (left) return;
     emit("tapedeck.visibility", { state: document.visibilityState });
     if (document.visibilityState === "hidden") leaving.hidden();
+    else leaving.seen();
   });
   const onPageHide = guard(() => {
     left = true;
     leaving.left();
   });
-  // From the back/forward cache.
-  const onPageShow = (): void => {
+  const onPageShow = guard(({ persisted }: PageTransitionEvent) => {
+    if (left && persisted) {
+      emit("tapedeck.visibility", { state: "visible", restored: true });
+      leaving.seen();
+    }
     left = false;
-  };
+  });
   document.addEventListener("visibilitychange", onVisibility);
   window.addEventListener("pagehide", onPageHide);
   window.addEventListener("pageshow", onPageShow);

@@ -28,6 +28,7 @@ test("a page load begins with tapedeck.session, then the first checkpoint", asyn
         cores: expect.any(Number),
         memory_gb: expect.any(Number),
         connection: expect.any(Object),
+        color_scheme: "light",
       },
       sdk: header.sdk,
     },

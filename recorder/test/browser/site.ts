@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { buildScript } from "../../build.js";
+import { inject } from "vitest";
 import { KEY } from "./edge.js";
 
 /** Pages by path, as HTML of their body, on an origin of their own; each embeds the script-tag build. */
@@ -18,7 +18,7 @@ export class Site {
   ) {}
 
   static async start(edge: string): Promise<Site> {
-    const scripts = await buildScript();
+    const scripts = new Map(Object.entries(inject("scripts")));
     const pages = new Map<string, string>();
     const server = createServer();
     const site = new Site(server, pages);
