@@ -20,7 +20,11 @@ const PAGE: &str = "a1B2c3D4";
 
 /// Batches soon enough for tests, and large enough to be a batch.
 fn feed(queue: &Queue, function: &Function, batch_max: usize) -> Mapping {
-    Mapping::start(queue, function, &MappingConfig { batch_max, window: Duration::from_millis(50) })
+    Mapping::start(
+        queue,
+        function,
+        &MappingConfig { batch_max, window: Duration::from_millis(50), ..MappingConfig::default() },
+    )
 }
 
 async fn manifest_is_complete(stack: &Stack, session: &SessionId, chunks: &[Recorded]) {

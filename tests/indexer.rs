@@ -98,7 +98,8 @@ async fn a_bare_notification_makes_the_manifest() {
 async fn uploads_reach_the_manifest_by_way_of_the_queue() {
     let stack = Stack::start(QueueConfig::default()).await;
     let function = stack.indexer(&stack.server.endpoint(), 1);
-    let config = MappingConfig { batch_max: 10, window: Duration::from_millis(100) };
+    let config =
+        MappingConfig { batch_max: 10, window: Duration::from_millis(100), ..MappingConfig::default() };
     let _mapping = Mapping::start(&stack.queue, &function, &config);
     // Each message twice, and batches in reverse.
     stack.queue.set_hostile(true);
@@ -279,7 +280,8 @@ async fn what_keeps_failing_ends_in_the_dead_letters() {
     let queue = QueueConfig { receives_max: 2, ..QueueConfig::default() };
     let stack = Stack::start(queue).await;
     let function = stack.indexer(&stack.server.endpoint(), 1);
-    let config = MappingConfig { batch_max: 10, window: Duration::from_millis(100) };
+    let config =
+        MappingConfig { batch_max: 10, window: Duration::from_millis(100), ..MappingConfig::default() };
     let session = session(1);
     let (good, damaged) = (chunk(&session, PAGE, 0), chunk(&session, PAGE, 1));
     stack.upload(&Recorded { body: b"damaged".to_vec(), ..damaged.clone() }).await;

@@ -4,7 +4,6 @@
 //! operator or an element that is not known is an error when the policy is read, and never an allowance.
 
 mod condition;
-mod pattern;
 mod policies;
 mod uses;
 
@@ -12,9 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::condition::Conditions;
-use self::pattern::matches;
 pub use self::policies::{Access, Grant, Policies};
 pub use self::uses::{USES_VARIABLE, Use, Uses, UsesError};
+use crate::pattern::matches;
 
 /// Why a policy cannot be read.
 #[derive(Debug, thiserror::Error)]

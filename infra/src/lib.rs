@@ -2,4 +2,5 @@
 
 pub mod deployment;
 pub mod iam;
+mod pattern;
 pub mod template;

@@ -1,5 +1,7 @@
 //! What the templates promise, whatever else they say.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;

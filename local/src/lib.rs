@@ -4,6 +4,7 @@
 //! Nothing here decides anything about sessions. What AWS does is the reference, and each module says where it differs.
 
 pub mod clock;
+pub mod cloud;
 mod control;
 pub mod demo_project;
 mod digest;

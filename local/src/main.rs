@@ -39,6 +39,9 @@ enum Subcommands {
         /// The indexer's program; the one beside this program if it is not named.
         #[arg(long)]
         indexer: Option<PathBuf>,
+        /// The template that the stack is made from, if it is not the project's own.
+        #[arg(long)]
+        template: Option<PathBuf>,
     },
 }
 
@@ -51,13 +54,14 @@ async fn main() -> ExitCode {
         .without_time()
         .with_writer(std::io::stderr)
         .init();
-    let Subcommands::Up { data, fresh, ports, root, indexer } = Arguments::parse().command;
+    let Subcommands::Up { data, fresh, ports, root, indexer, template } = Arguments::parse().command;
     let started = async {
         let indexer = match indexer {
             Some(indexer) => indexer,
             None => std::env::current_exe()?.with_file_name("tapedeck-indexer"),
         };
-        up(&StackConfig { root, data, indexer, ports }, fresh).await
+        let template = template.unwrap_or_else(|| root.join("infra/aws/template.yaml"));
+        up(&StackConfig { root, data, indexer, ports, template }, fresh).await
     };
     match started.await {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,11 +26,15 @@ pub struct MappingConfig {
     pub batch_max: usize,
     /// How long to collect after the first message.
     pub window: Duration,
+    /// Whether the function says which messages have failed. If not, a batch that it survives is done, whatever it says.
+    pub reports_failures: bool,
+    /// Whether anything is taken at all.
+    pub enabled: bool,
 }
 
 impl Default for MappingConfig {
     fn default() -> Self {
-        Self { batch_max: 10, window: Duration::from_secs(1) }
+        Self { batch_max: 10, window: Duration::from_secs(1), reports_failures: true, enabled: true }
     }
 }
 
@@ -45,6 +49,9 @@ impl Mapping {
     #[must_use]
     pub fn start(queue: &Queue, function: &Function, config: &MappingConfig) -> Self {
         let mut pollers = JoinSet::new();
+        if !config.enabled {
+            return Self { _pollers: pollers };
+        }
         for _ in 0..function.config().concurrency {
             pollers.spawn(poll(queue.clone(), function.clone(), config.clone()));
         }
@@ -68,7 +75,8 @@ async fn step(queue: &Queue, function: &Function, config: &MappingConfig) -> Res
     }
     let payload = sqs_event(&batch, &function.config().region);
     let failed = match function.invoke(&payload).await {
-        Ok(response) => failures(&batch, &response),
+        Ok(response) if config.reports_failures => failures(&batch, &response),
+        Ok(_) => Failures::These(HashSet::new()),
         Err(error) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

@@ -12,19 +12,19 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::cloud::{Choices, Cloud};
 use crate::demo_project;
 use crate::lambda::{Function, FunctionConfig};
 use crate::logs::PartLog;
-use crate::mapping::{Mapping, MappingConfig};
+use crate::mapping::Mapping;
 use crate::ports::Ports;
-use crate::queue::{Queue, QueueConfig};
-use crate::s3::{Bucket, BucketConfig, Credential, Policy, S3Server, test_event};
-use crate::secrets::{AccessKey, Secrets, write_private};
+use crate::queue::Queue;
+use crate::s3::{Bucket, S3Server, test_event};
+use crate::secrets::{Secrets, write_private};
 use crate::stat::{self, PlayerHeaders};
 use crate::store::Store;
 use crate::supervise::Supervised;
 
-const BUCKET: &str = "tapedeck";
 const REGION: &str = "us-east-1";
 /// How long the edge may take until it answers.
 const EDGE_READY_MAX: Duration = Duration::from_mins(1);
@@ -40,6 +40,8 @@ pub struct StackConfig {
     pub indexer: PathBuf,
     /// How ports are chosen.
     pub ports: Ports,
+    /// The template that the stack is made from.
+    pub template: PathBuf,
 }
 
 /// Everything that runs. Ends with [`Stack::stop`], or less gently when it is dropped.
@@ -98,16 +100,21 @@ impl Stack {
         let listeners = Listeners::open(config.ports).await.context("no free port")?;
         let links = listeners.links(&logs)?;
 
-        let (bucket, queue) = open_bucket(data, &secrets, &links).await?;
+        let cloud = cloud(config, &links)?;
+        let (bucket, queue) = open_bucket(data, &cloud, &secrets).await?;
         let s3 = Arc::new(S3Server::start(&bucket, listeners.s3)?);
-        say("bucket", &format!("{}/{BUCKET}", links.s3));
+        say("bucket", &format!("{}/{}", links.s3, bucket.config().name()));
 
-        let indexer = indexer(config, &secrets, &links, PartLog::in_dir(&logs, "indexer")?);
+        let indexer = indexer(config, &cloud, &secrets, &links, PartLog::in_dir(&logs, "indexer")?);
         indexer.warm().await.with_context(|| format!("see {}", logs.join("indexer.log").display()))?;
-        let mapping = Mapping::start(&queue, &indexer, &MappingConfig::default());
+        if !cloud.may_poll() {
+            bail!("the role of the indexer may not take from the queue");
+        }
+        let mapping = Mapping::start(&queue, &indexer, &cloud.mapping());
         say("indexer", "waits for events of the bucket");
 
         let mut servers = JoinSet::new();
+        servers.spawn(expire(bucket.clone()));
         let (demo, player) = sites(&config.root, &secrets, &links)?;
         servers.spawn(serve(listeners.demo, demo));
         servers.spawn(serve(listeners.player, player));
@@ -117,14 +124,14 @@ impl Stack {
         // Only now is the port let go of, for the child to take it.
         let port = listeners.edge.local_addr()?.port();
         drop(listeners.edge);
-        let edge = Arc::new(edge(config, &secrets, &links, port, PartLog::in_dir(&logs, "edge")?)?);
+        let edge = Arc::new(edge(config, &cloud, &secrets, &links, port, PartLog::in_dir(&logs, "edge")?)?);
         wait_for_edge(&links.edge, &secrets, &edge).await?;
         say("edge", &links.edge);
 
         let running = Running { bucket, queue, s3, indexer, edge };
         servers.spawn(serve(listeners.control, crate::control::router(running.clone())));
         let up_json = data.join("up.json");
-        write_private(&up_json, &serde_json::to_vec_pretty(&up(&secrets, &links))?)?;
+        write_private(&up_json, &serde_json::to_vec_pretty(&up(&cloud, &secrets, &links))?)?;
         Ok(Self { running, mapping, links, up_json, _servers: servers })
     }
 
@@ -180,53 +187,68 @@ impl Listeners {
     }
 }
 
-async fn open_bucket(data: &Path, secrets: &Secrets, links: &Links) -> Result<(Bucket, Queue)> {
+/// What the template makes of this machine.
+fn cloud(config: &StackConfig, links: &Links) -> Result<Cloud> {
+    let choices = Choices {
+        environment: "local",
+        region: REGION,
+        player_origins: &[links.player.clone(), links.player.replace("127.0.0.1", "localhost")],
+        concurrency: 2,
+    };
+    Cloud::read(&config.template, &choices)
+}
+
+/// Removes what has outlived its lifetime, now and again every hour: a stack is not always up when the day ends.
+async fn expire(bucket: Bucket) {
+    let mut hours = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        hours.tick().await;
+        match bucket.expire_now().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "objects have outlived their lifetime"),
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "nothing expires"),
+        }
+    }
+}
+
+async fn open_bucket(data: &Path, cloud: &Cloud, secrets: &Secrets) -> Result<(Bucket, Queue)> {
     let folder = data.join("s3");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let file = folder.join("store.redb");
     let is_new = !file.exists();
     let store = Store::open(&file)
         .with_context(|| format!("cannot open {}; `--fresh` begins with an empty bucket", file.display()))?;
-    let queue = Queue::open(store.clone(), QueueConfig::default())?;
+    let queue = Queue::open(store.clone(), cloud.queue())?;
     if is_new {
-        queue.send(test_event(BUCKET).to_string(), Duration::ZERO).await?;
+        queue.send(test_event(&cloud.deployment.bucket.name).to_string(), Duration::ZERO).await?;
     }
-    let credential = |part: &str, key: &AccessKey, policy: Policy| Credential {
-        part: part.to_owned(),
-        access_key_id: key.id.clone(),
-        secret_access_key: key.secret.clone(),
-        policy,
-    };
-    let config = BucketConfig {
-        name: BUCKET.to_owned(),
-        region: REGION.to_owned(),
-        credentials: vec![
-            credential("admin", &secrets.admin, Policy::admin()),
-            credential("edge", &secrets.edge, Policy::edge()),
-            credential("indexer", &secrets.indexer, Policy::indexer()),
-        ],
-        allowed_origins: vec![links.player.clone(), links.player.replace("127.0.0.1", "localhost")],
-        announced_prefixes: vec!["chunks/".to_owned()],
-    };
+    let config = cloud.bucket(&secrets.admin, &secrets.edge, &secrets.indexer);
     let bucket = Bucket::open(store, queue.clone(), config)?;
     demo_project::write(&bucket, secrets).await?;
     Ok((bucket, queue))
 }
 
-fn indexer(config: &StackConfig, secrets: &Secrets, links: &Links, log: Arc<PartLog>) -> Function {
-    let mut settings = vec![("AWS_ENDPOINT_URL_S3".to_owned(), links.s3.clone())];
+fn indexer(
+    config: &StackConfig,
+    cloud: &Cloud,
+    secrets: &Secrets,
+    links: &Links,
+    log: Arc<PartLog>,
+) -> Function {
+    let mut settings = cloud.indexer_settings(&[("AWS_ENDPOINT_URL_S3", &links.s3)]);
     if let Ok(level) = std::env::var("RUST_LOG") {
         settings.push(("RUST_LOG".to_owned(), level));
     }
+    let function = &cloud.deployment.indexer;
     let config = FunctionConfig {
-        name: "tapedeck-indexer".to_owned(),
+        name: function.name.clone(),
         binary: config.indexer.clone(),
         settings,
         region: REGION.to_owned(),
         credentials: (secrets.indexer.id.clone(), secrets.indexer.secret.clone()),
-        timeout: Duration::from_secs(30),
-        memory_mb: 512,
-        concurrency: 2,
+        timeout: function.timeout,
+        memory_mb: function.memory_mb,
+        concurrency: cloud.deployment.mapping.concurrency,
     };
     Function::new(config, log)
 }
@@ -250,6 +272,7 @@ fn sites(root: &Path, secrets: &Secrets, links: &Links) -> Result<(Router, Route
 
 fn edge(
     config: &StackConfig,
+    cloud: &Cloud,
     secrets: &Secrets,
     links: &Links,
     port: u16,
@@ -259,7 +282,7 @@ fn edge(
     let vars = config.data.join("edge-vars.json");
     let settings = json!({
         "CONFIG_ENDPOINT": links.s3,
-        "CONFIG_BUCKET": BUCKET,
+        "CONFIG_BUCKET": cloud.deployment.bucket.name,
         "CONFIG_REGION": REGION,
         "S3_ACCESS_KEY_ID": secrets.edge.id,
         "S3_SECRET_ACCESS_KEY": secrets.edge.secret,
@@ -318,7 +341,7 @@ async fn serve(listener: TcpListener, router: Router) {
     }
 }
 
-fn up(secrets: &Secrets, links: &Links) -> Value {
+fn up(cloud: &Cloud, secrets: &Secrets, links: &Links) -> Value {
     json!({
         "edge": links.edge,
         "demo": links.demo,
@@ -328,7 +351,7 @@ fn up(secrets: &Secrets, links: &Links) -> Value {
         "viewer_token": secrets.viewer_token,
         "bucket": {
             "endpoint": links.s3,
-            "name": BUCKET,
+            "name": cloud.deployment.bucket.name,
             "region": REGION,
             "access_key_id": secrets.admin.id,
             "secret_access_key": secrets.admin.secret,

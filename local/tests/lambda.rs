@@ -128,7 +128,7 @@ async fn failed_messages_return_until_they_succeed() {
     let _mapping = Mapping::start(
         &queue,
         &function,
-        &MappingConfig { batch_max: 10, window: Duration::from_millis(50) },
+        &MappingConfig { batch_max: 10, window: Duration::from_millis(50), ..MappingConfig::default() },
     );
     let settled = async {
         while queue.depth().await.unwrap() != (Depth { visible: 0, invisible: 0, dead: 1 }) {

@@ -2,17 +2,21 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Client, Method, Response, StatusCode};
 use rusty_s3::{Bucket as Signer, Credentials, S3Action as _, UrlStyle};
 use serde_json::Value;
+use tapedeck_local::cloud::{Choices, Cloud};
 use tapedeck_local::queue::{Queue, QueueConfig};
-use tapedeck_local::s3::{Bucket, BucketConfig, Credential, Policy, S3Server};
+use tapedeck_local::s3::{Bucket, S3Server};
+use tapedeck_local::secrets::AccessKey;
 use tapedeck_local::store::Store;
 use tokio::net::TcpListener;
 
 const PAGE: &str = "http://player.example";
+const BUCKET: &str = "tapedeck-tests-000000000000-eu-central-1";
 
 struct Fixture {
     queue: Queue,
@@ -21,9 +25,19 @@ struct Fixture {
     client: Client,
 }
 
-fn credential(part: &str, policy: Policy) -> Credential {
-    let key = |kind: &str| format!("{part}-{kind}");
-    Credential { part: part.to_owned(), access_key_id: key("id"), secret_access_key: key("secret"), policy }
+fn key(part: &str) -> AccessKey {
+    AccessKey { id: format!("{part}-id"), secret: format!("{part}-secret") }
+}
+
+fn cloud() -> Cloud {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/aws/template.yaml");
+    let choices = Choices {
+        environment: "tests",
+        region: "eu-central-1",
+        player_origins: &[PAGE.to_owned()],
+        concurrency: 2,
+    };
+    Cloud::read(&template, &choices).unwrap()
 }
 
 impl Fixture {
@@ -33,17 +47,7 @@ impl Fixture {
 
     async fn over(store: Store) -> Self {
         let queue = Queue::open(store.clone(), QueueConfig::default()).unwrap();
-        let config = BucketConfig {
-            name: "tapes".to_owned(),
-            region: "eu-central-1".to_owned(),
-            credentials: vec![
-                credential("admin", Policy::admin()),
-                credential("edge", Policy::edge()),
-                credential("indexer", Policy::indexer()),
-            ],
-            allowed_origins: vec![PAGE.to_owned()],
-            announced_prefixes: vec!["chunks/".to_owned()],
-        };
+        let config = cloud().bucket(&key("admin"), &key("edge"), &key("indexer"));
         let bucket = Bucket::open(store, queue.clone(), config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = S3Server::start(&bucket, listener).unwrap();
@@ -52,7 +56,7 @@ impl Fixture {
 
     fn signer(&self) -> Signer {
         let endpoint = self.server.endpoint().parse().unwrap();
-        Signer::new(endpoint, UrlStyle::Path, "tapes", "eu-central-1").unwrap()
+        Signer::new(endpoint, UrlStyle::Path, BUCKET, "eu-central-1").unwrap()
     }
 
     /// Sends a request, signed by `part` together with its headers.
@@ -248,7 +252,7 @@ async fn only_listed_origins_may_read_from_a_page() {
     let signed = s3.signer().get_object(Some(&credentials), "chunks/1").sign(Duration::from_mins(1));
     let read = s3.client.get(signed).header("origin", PAGE).send().await.unwrap();
     assert_eq!(header(&read, "access-control-allow-origin"), PAGE);
-    assert!(header(&read, "access-control-expose-headers").contains("etag"));
+    assert!(header(&read, "access-control-expose-headers").contains("ETag"));
     assert_eq!(s3.bucket.counters().get("browser", "GetObject").requests, 1);
     assert_eq!(s3.bucket.counters().get("browser", "GetObject").bytes, 5);
     assert_eq!(s3.bucket.counters().get("edge", "GetObject").requests, 0);
@@ -324,7 +328,7 @@ async fn what_is_stored_is_announced_and_outlives_the_process() {
     let event: Value = serde_json::from_str(&messages[0].body).unwrap();
     let record = &event["Records"][0];
     assert_eq!(record["eventName"], "ObjectCreated:Put");
-    assert_eq!(record["s3"]["bucket"]["name"], "tapes");
+    assert_eq!(record["s3"]["bucket"]["name"], BUCKET);
     assert_eq!(record["s3"]["object"]["key"], "chunks/a+b");
     assert_eq!(record["s3"]["object"]["size"], 5);
 }
@@ -355,4 +359,20 @@ async fn a_pause_refuses_connections_and_ends() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), back).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_outlived_its_lifetime_goes_at_midnight() {
+    const DAY_MS: u64 = 86_400_000;
+    let s3 = Fixture::new().await;
+    for key in ["chunks/1", "archive/90d/1", "archive/pinned/1", "config/1"] {
+        s3.put("admin", key, &[], "x").await;
+    }
+    let written_ms = s3.bucket.get("chunks/1").await.unwrap().unwrap().0.modified_ms;
+    let midnight_ms = (written_ms + 14 * DAY_MS).next_multiple_of(DAY_MS);
+    assert_eq!(s3.bucket.expire(midnight_ms - 1).await.unwrap(), 0);
+    assert_eq!(s3.bucket.expire(midnight_ms).await.unwrap(), 1);
+    assert_eq!(s3.get("chunks/1", &[]).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(s3.bucket.expire(written_ms + 1000 * DAY_MS).await.unwrap(), 1);
+    assert_eq!(s3.get("archive/pinned/1", &[]).await.status(), StatusCode::OK);
 }

@@ -13,7 +13,7 @@ mod stack;
 
 use std::time::{Duration, Instant};
 
-pub use stack::{BUCKET, REGION, Stack, indexer_binary, s3_client};
+pub use stack::{BUCKET, PLAYER, REGION, Stack, cloud, indexer_binary, s3_client, template};
 
 /// How long [`eventually`] waits before it gives up.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -1,6 +1,6 @@
 //! The local bucket and queue with the real indexer behind them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::Region;
@@ -10,17 +10,22 @@ use tapedeck_core::ids::SessionId;
 use tapedeck_core::object_key::manifest_key;
 use tapedeck_core::store::{Created, NewObject, Store as _};
 use tapedeck_indexer::s3_store::{S3Store, client, config_loader};
+use tapedeck_local::cloud::{Choices, Cloud};
 use tapedeck_local::lambda::{Function, FunctionConfig};
 use tapedeck_local::logs::PartLog;
 use tapedeck_local::queue::{Queue, QueueConfig};
-use tapedeck_local::s3::{Bucket, BucketConfig, Credential, Policy, S3Server};
+use tapedeck_local::s3::{Bucket, S3Server};
+use tapedeck_local::secrets::AccessKey;
 use tapedeck_local::store::Store;
 use tokio::net::TcpListener;
 
 use crate::recording::{Recorded, project};
 
 /// The bucket's name.
-pub const BUCKET: &str = "tapes";
+pub const BUCKET: &str = "tapedeck-tests-000000000000-eu-central-1";
+
+/// Whose pages may read it.
+pub const PLAYER: &str = "https://player.example";
 
 /// Where all of it pretends to be.
 pub const REGION: &str = "eu-central-1";
@@ -34,34 +39,26 @@ pub struct Stack {
     pub queue: Queue,
     /// Its protocol.
     pub server: S3Server,
+    /// What it was made from.
+    pub cloud: Cloud,
 }
 
 impl Stack {
-    /// An empty bucket and queue.
+    /// An empty bucket and queue, as the template says but for the queue.
     pub async fn start(queue: QueueConfig) -> Self {
+        Self::of(cloud(&template()).unwrap(), queue).await
+    }
+
+    /// An empty bucket and queue, as `cloud` says but for the queue.
+    pub async fn of(cloud: Cloud, queue: QueueConfig) -> Self {
         let store = Store::in_memory().unwrap();
         let queue = Queue::open(store.clone(), queue).unwrap();
-        let credential = |part: &str, policy| Credential {
-            part: part.to_owned(),
-            access_key_id: part.to_owned(),
-            secret_access_key: secret(part),
-            policy,
-        };
-        let config = BucketConfig {
-            name: BUCKET.to_owned(),
-            region: REGION.to_owned(),
-            credentials: vec![
-                credential("admin", Policy::admin()),
-                credential("edge", Policy::edge()),
-                credential("indexer", Policy::indexer()),
-            ],
-            allowed_origins: Vec::new(),
-            announced_prefixes: vec!["chunks/".to_owned()],
-        };
+        let key = |part: &str| AccessKey { id: part.to_owned(), secret: secret(part) };
+        let config = cloud.bucket(&key("admin"), &key("edge"), &key("indexer"));
         let bucket = Bucket::open(store, queue.clone(), config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = S3Server::start(&bucket, listener).unwrap();
-        Self { bucket, queue, server }
+        Self { bucket, queue, server, cloud }
     }
 
     /// The bucket as a part sees it: `admin`, `edge` or `indexer`.
@@ -99,7 +96,7 @@ impl Stack {
         let config = FunctionConfig {
             name: "tapedeck-indexer".to_owned(),
             binary: indexer_binary(),
-            settings: vec![("AWS_ENDPOINT_URL_S3".to_owned(), endpoint.to_owned())],
+            settings: self.cloud.indexer_settings(&[("AWS_ENDPOINT_URL_S3", endpoint)]),
             region: REGION.to_owned(),
             credentials: ("indexer".to_owned(), secret("indexer")),
             timeout: Duration::from_mins(1),
@@ -114,6 +111,27 @@ impl Stack {
         let found = self.bucket.get(&manifest_key(&project(), session)).await.unwrap();
         found.map(|(_, body)| body.to_vec())
     }
+}
+
+/// `infra/aws/template.yaml`.
+#[must_use]
+pub fn template() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/aws/template.yaml");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// What a template makes of this machine.
+///
+/// # Errors
+/// When AWS would refuse it.
+pub fn cloud(template: &str) -> anyhow::Result<Cloud> {
+    let choices = Choices {
+        environment: "tests",
+        region: REGION,
+        player_origins: &[PLAYER.to_owned()],
+        concurrency: 2,
+    };
+    Cloud::parse(template, &choices)
 }
 
 fn secret(part: &str) -> String {

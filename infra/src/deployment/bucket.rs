@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{DeploymentError, arn_of};
+use crate::pattern::matches;
 use crate::template::Resolved;
 
 /// A bucket as the template describes it.
@@ -40,6 +41,17 @@ pub struct Cors {
     /// For how many seconds a browser need not ask again.
     #[serde(default)]
     pub max_age: u32,
+}
+
+impl Cors {
+    /// Whether a page of `origin` may send a request of this method with these headers.
+    #[must_use]
+    pub fn allows<'a>(&self, origin: &str, method: &str, headers: impl IntoIterator<Item = &'a str>) -> bool {
+        let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| matches(pattern, text));
+        any(&self.allowed_origins, origin)
+            && self.allowed_methods.iter().any(|allowed| allowed == method)
+            && headers.into_iter().all(|header| any(&self.allowed_headers, &header.to_ascii_lowercase()))
+    }
 }
 
 /// A kind of event under a prefix, and the queue that is told.
@@ -213,5 +225,48 @@ impl Bucket {
     pub fn days(&self, key: &str) -> Option<u32> {
         let fit = self.lifetimes.iter().filter(|lifetime| key.starts_with(&lifetime.prefix));
         fit.map(|lifetime| lifetime.days).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_told_by_origin_method_and_headers() {
+        let rule = Cors {
+            id: None,
+            allowed_origins: vec!["https://player.example".to_owned(), "https://*.acme.example".to_owned()],
+            allowed_methods: vec!["GET".to_owned()],
+            allowed_headers: vec!["range".to_owned(), "x-amz-*".to_owned()],
+            exposed_headers: Vec::new(),
+            max_age: 0,
+        };
+        let check = |origin: &str, method: &str, headers: &[&str], expected: bool| {
+            assert_eq!(rule.allows(origin, method, headers.iter().copied()), expected, "{origin} {method}");
+        };
+        check("https://player.example", "GET", &["Range"], true);
+        check("https://a.acme.example", "GET", &["x-amz-date"], true);
+        check("https://player.example.evil", "GET", &[], false);
+        check("https://player.example", "PUT", &[], false);
+        check("https://player.example", "GET", &["authorization"], false);
+    }
+
+    #[test]
+    fn events_are_announced_by_kind_and_place() {
+        let of = |event: &str, prefix: &str, suffix: &str| Notification {
+            event: event.to_owned(),
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+            queue: String::new(),
+        };
+        let check = |notification: Notification, event: &str, key: &str, expected: bool| {
+            assert_eq!(notification.announces(event, key), expected, "{notification:?} {event} {key}");
+        };
+        check(of("s3:ObjectCreated:*", "chunks/", ""), "ObjectCreated:Put", "chunks/a", true);
+        check(of("s3:ObjectCreated:Copy", "chunks/", ""), "ObjectCreated:Put", "chunks/a", false);
+        check(of("s3:ObjectCreated:*", "chunks/", ""), "ObjectCreated:Put", "requests/a", false);
+        check(of("s3:ObjectCreated:*", "", ".gz"), "ObjectCreated:Put", "chunks/a.json", false);
+        check(of("s3:ObjectRemoved:*", "chunks/", ""), "ObjectCreated:Put", "chunks/a", false);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::pattern::matches;
+use crate::pattern::matches;
 
 /// All of them must hold.
 #[derive(Clone, Debug, Default)]

@@ -149,6 +149,31 @@ impl Objects {
             .await
     }
 
+    /// Removes each object of which `is_over` says so, and says how many they were.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing was removed.
+    pub async fn remove_where(
+        &self,
+        is_over: impl Fn(&str, &ObjectMeta) -> bool + Send + 'static,
+    ) -> Result<u64, StoreError> {
+        self.store
+            .write(move |transaction| {
+                let mut over = Vec::new();
+                for entry in transaction.open_table(METAS)?.range::<&str>(..)? {
+                    let (key, record) = entry?;
+                    if is_over(key.value(), &serde_json::from_slice(record.value())?) {
+                        over.push(key.value().to_owned());
+                    }
+                }
+                for key in &over {
+                    remove(transaction, key)?;
+                }
+                Ok(over.len() as u64)
+            })
+            .await
+    }
+
     /// An object's record.
     ///
     /// # Errors

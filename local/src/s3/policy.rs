@@ -1,8 +1,12 @@
-//! Who may do what, as the bucket's policy and the parts' roles say it in a cloud.
+//! Who may do what: the template's policies, asked for each call.
 
 use http::HeaderMap;
+use tapedeck_infra::iam::Caller;
 
-/// A part's access key, and what it allows.
+use crate::clock::now_ms;
+use crate::cloud::{Cloud, secure};
+
+/// A part's access key, and who that is.
 #[derive(Clone)]
 pub struct Credential {
     /// The part it belongs to; names it in [`super::Counters`].
@@ -11,136 +15,81 @@ pub struct Credential {
     pub access_key_id: String,
     /// Secret half.
     pub secret_access_key: String,
-    /// What it allows.
-    pub policy: Policy,
+    /// Its user or role in the template. Without one it is the bucket's owner, who may do everything.
+    pub caller: Option<Caller>,
 }
 
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credential")
             .field("part", &self.part)
-            .field("policy", &self.policy)
+            .field("caller", &self.caller)
             .finish_non_exhaustive()
     }
 }
 
-/// What is allowed; everything else is denied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy(Vec<Grant>);
-
-/// One thing that is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// Everything.
-    All,
-    /// To list the bucket. With it, a missing object is a 404; AWS answers 403 to who may not list.
-    List,
-    /// To read objects under a prefix.
-    Read(&'static str),
-    /// To create objects under a prefix, with `If-None-Match: *` and not otherwise (condition key `s3:if-none-match`).
-    Create(&'static str),
-    /// To create and replace objects under a prefix.
-    Write(&'static str),
-    /// To delete objects under a prefix.
-    Delete(&'static str),
+/// The action that IAM knows an operation of S3 by, and whether it concerns an object.
+fn action(operation: &str) -> Option<(&'static str, bool)> {
+    Some(match operation {
+        "GetObject" | "HeadObject" => ("s3:GetObject", true),
+        "PutObject" | "CopyObject" => ("s3:PutObject", true),
+        "DeleteObject" => ("s3:DeleteObject", true),
+        "ListObjectsV2" | "HeadBucket" => ("s3:ListBucket", false),
+        _ => return None,
+    })
 }
 
-impl Policy {
-    /// Exactly these grants.
+impl Credential {
+    /// Whether the policies allow an operation of S3. `key` is absent where it concerns the bucket; `signed_ms` is when a URL
+    /// was signed, Unix ms, where it is one.
     #[must_use]
-    pub fn new(grants: impl Into<Vec<Grant>>) -> Self {
-        Self(grants.into())
+    pub fn may(
+        &self,
+        cloud: &Cloud,
+        operation: &str,
+        key: Option<&str>,
+        headers: &HeaderMap,
+        signed_ms: Option<u64>,
+    ) -> bool {
+        let Some(caller) = &self.caller else { return true };
+        // Each of its keys is asked for on its own.
+        if operation == "DeleteObjects" {
+            return true;
+        }
+        let Some((action, of_object)) = action(operation) else { return false };
+        let bucket = &cloud.deployment.bucket.arn;
+        let resource = match (of_object, key) {
+            (true, Some(key)) => format!("{bucket}/{key}"),
+            (true, None) => return false,
+            (false, _) => bucket.clone(),
+        };
+        let mut context = vec![secure()];
+        if let Some(value) = headers.get(http::header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()) {
+            context.push(("s3:if-none-match", value.to_owned()));
+        }
+        if let Some(signed_ms) = signed_ms {
+            context.push(("s3:signatureage", now_ms().saturating_sub(signed_ms).to_string()));
+        }
+        cloud.allows(caller, action, &resource, &context)
     }
+}
 
-    /// The owner's.
-    #[must_use]
-    pub fn admin() -> Self {
-        Self::new([Grant::All])
-    }
-
-    /// The edge's: it creates chunks and requests, reads what it signs for, and cannot overwrite or delete.
-    #[must_use]
-    pub fn edge() -> Self {
-        Self::new([
-            Grant::List,
-            Grant::Read("config/"),
-            Grant::Read("chunks/"),
-            Grant::Read("manifests/"),
-            Grant::Read("index/"),
-            Grant::Read("archive/"),
-            Grant::Read("usage/"),
-            Grant::Read("requests/"),
-            Grant::Read("erasures/"),
-            Grant::Create("chunks/"),
-            Grant::Create("requests/"),
-            Grant::Create("audit/"),
-        ])
-    }
-
-    /// The indexer's: it reads what the edge wrote, and writes what is derived from it.
-    #[must_use]
-    pub fn indexer() -> Self {
-        Self::new([
-            Grant::List,
-            Grant::Read("config/"),
-            Grant::Read("chunks/"),
-            Grant::Read("requests/"),
-            Grant::Read("manifests/"),
-            Grant::Write("manifests/"),
-        ])
-    }
-
-    /// Whether a request is allowed. `operation` is S3's name for it; `key` is absent where it concerns the bucket.
-    #[must_use]
-    pub fn allows(&self, operation: &str, key: Option<&str>, headers: &HeaderMap) -> bool {
-        let creates = headers.get(http::header::IF_NONE_MATCH).is_some_and(|value| value == "*");
-        let under = |prefix: &str| key.is_some_and(|key| key.starts_with(prefix));
-        self.0.iter().any(|grant| match *grant {
-            Grant::All => true,
-            Grant::List => matches!(operation, "ListObjectsV2" | "HeadBucket"),
-            Grant::Read(prefix) => matches!(operation, "GetObject" | "HeadObject") && under(prefix),
-            Grant::Create(prefix) => operation == "PutObject" && creates && under(prefix),
-            Grant::Write(prefix) => operation == "PutObject" && under(prefix),
-            Grant::Delete(prefix) => operation == "DeleteObject" && under(prefix),
-        })
-    }
+/// When a URL was signed, by its query: `X-Amz-Date=20261121T120000Z`.
+pub(super) fn signed_ms(query: &str) -> Option<u64> {
+    let (_, date) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Date")?;
+    let at: jiff::Timestamp =
+        jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &*date).ok()?.in_tz("UTC").ok()?.timestamp();
+    u64::try_from(at.as_millisecond()).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn check(policy: &Policy, operation: &str, key: &str, if_none_match: Option<&str>, expected: bool) {
-        let mut headers = HeaderMap::new();
-        if let Some(value) = if_none_match {
-            headers.insert(http::header::IF_NONE_MATCH, value.parse().unwrap());
-        }
-        assert_eq!(
-            policy.allows(operation, Some(key), &headers),
-            expected,
-            "{operation} {key} {if_none_match:?}"
-        );
-    }
+    use super::signed_ms;
 
     #[test]
-    fn the_edge_creates_and_never_replaces_or_deletes() {
-        let edge = Policy::edge();
-        check(&edge, "PutObject", "chunks/x", Some("*"), true);
-        check(&edge, "PutObject", "requests/x", Some("*"), true);
-        check(&edge, "PutObject", "chunks/x", None, false);
-        check(&edge, "PutObject", "chunks/x", Some("\"etag\""), false);
-        check(&edge, "PutObject", "manifests/x", Some("*"), false);
-        check(&edge, "DeleteObject", "chunks/x", None, false);
-        check(&edge, "GetObject", "chunks/x", None, true);
-        check(&edge, "GetObject", "audit/x", None, false);
-    }
-
-    #[test]
-    fn the_indexer_writes_manifests_and_only_reads_chunks() {
-        let indexer = Policy::indexer();
-        check(&indexer, "PutObject", "manifests/x", None, true);
-        check(&indexer, "PutObject", "chunks/x", Some("*"), false);
-        check(&indexer, "GetObject", "chunks/x", None, true);
-        check(&indexer, "DeleteObject", "manifests/x", None, false);
+    fn the_age_of_a_url_is_read_from_it() {
+        assert_eq!(signed_ms("X-Amz-Date=20231114T221320Z&X-Amz-Expires=900"), Some(1_700_000_000_000));
+        assert_eq!(signed_ms("list-type=2"), None);
+        assert_eq!(signed_ms("X-Amz-Date=yesterday"), None);
     }
 }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED, ORIGIN};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::ORIGIN;
+use http::{Method, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -12,9 +12,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
-use tower::{ServiceBuilder, ServiceExt as _};
-use tower_http::cors::CorsLayer;
+use tower::ServiceExt as _;
 
+use super::cors;
 use super::service::Bucket;
 
 /// A running server. It stops when this is dropped.
@@ -105,30 +105,18 @@ async fn run(bucket: Bucket, listener: TcpListener, addr: SocketAddr, mut pauses
 }
 
 async fn serve(bucket: Bucket, stream: tokio::net::TcpStream) {
-    let allowed: Vec<HeaderValue> =
-        bucket.config().allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
-    let cors = CorsLayer::new()
-        .allow_origin(allowed.clone())
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(tower_http::cors::AllowHeaders::mirror_request())
-        .expose_headers([ETAG, CONTENT_RANGE, CONTENT_LENGTH, ACCEPT_RANGES, LAST_MODIFIED])
-        .max_age(Duration::from_mins(50));
     let s3 = bucket.service();
-    let service = ServiceBuilder::new().layer(cors).service(s3);
     let service = tower::service_fn(move |request: Request<Incoming>| {
-        let service = service.clone();
-        let refused = request.method() == Method::OPTIONS
-            && request.headers().get(ORIGIN).is_none_or(|origin| !allowed.contains(origin));
+        let (s3, bucket) = (s3.clone(), bucket.clone());
         async move {
-            if refused {
-                // AWS answers a preflight that no rule allows with this.
-                let mut response = Response::new(s3s::Body::from(
-                    "<Error><Code>AccessForbidden</Code><Message>CORSResponse: This CORS request is not allowed.</Message></Error>".to_owned(),
-                ));
-                *response.status_mut() = StatusCode::FORBIDDEN;
-                return Ok(response);
+            let rules = &bucket.config().cloud.deployment.bucket.cors;
+            if request.method() == Method::OPTIONS {
+                return Ok(cors::preflight(rules, request.headers()));
             }
-            service.oneshot(request).await
+            let (method, origin) = (request.method().clone(), request.headers().get(ORIGIN).cloned());
+            let mut reply = s3.oneshot(request).await?;
+            cors::allow_reply(rules, origin.as_ref(), &method, reply.headers_mut());
+            Ok::<_, s3s::HttpError>(reply)
         }
     });
     let connection = Builder::new(TokioExecutor::new())

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header::ORIGIN;
 use http_body_util::{BodyExt as _, Limited};
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::{S3Auth, SecretKey};
+use s3s::auth::{Credentials, S3Auth, SecretKey};
 use s3s::checksum::ChecksumHasher;
 use s3s::dto;
 use s3s::dto::{ETag, ETagCondition, StreamingBlob};
@@ -20,8 +20,10 @@ use tapedeck_core::ids::hex;
 use super::counters::Counters;
 use super::event::object_created;
 use super::objects::{Condition, Content, ObjectMeta, Objects, PutError};
-use super::policy::Credential;
+use super::policy::{Credential, signed_ms};
 
+use crate::clock::now_ms;
+use crate::cloud::Cloud;
 use crate::digest::md5_hex;
 use crate::queue::Queue;
 use crate::store::{Store, StoreError};
@@ -34,16 +36,25 @@ const LIST_MAX: usize = 1000;
 /// A bucket and who may use it.
 #[derive(Clone, Debug)]
 pub struct BucketConfig {
-    /// Its name, in the path of every URL.
-    pub name: String,
-    /// The region of its events. Signatures of any region are accepted.
-    pub region: String,
-    /// Who may do what.
+    /// What the template says of it: its name, in the path of every URL; what it announces; which pages may read it; how long
+    /// objects live; who may do what. Signatures of any region are accepted.
+    pub cloud: Cloud,
+    /// Who has which key.
     pub credentials: Vec<Credential>,
-    /// Origins whose pages may read it, as browsers write them.
-    pub allowed_origins: Vec<String>,
-    /// A write of an object under one of these prefixes is announced in the queue.
-    pub announced_prefixes: Vec<String>,
+}
+
+impl BucketConfig {
+    /// The bucket's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.cloud.deployment.bucket.name
+    }
+
+    /// The region of its events.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.cloud.deployment.place.region
+    }
 }
 
 /// The bucket. Clones share it.
@@ -122,14 +133,16 @@ impl Bucket {
         content: Content,
         condition: Condition,
     ) -> Result<ObjectMeta, PutError> {
-        let announced = self.config.announced_prefixes.iter().any(|prefix| key.starts_with(prefix));
+        let kind = format!("ObjectCreated:{event}");
+        let notifications = &self.config.cloud.deployment.bucket.notifications;
+        let announced = notifications.iter().any(|notification| notification.announces(&kind, &key));
         let config = Arc::clone(&self.config);
         let announced_key = announced.then(|| key.clone());
         let meta = self
             .objects
             .put(key, body, etag, content, condition, move |transaction, meta| {
                 let Some(key) = announced_key else { return Ok(()) };
-                let notification = object_created(&config.name, &config.region, event, &key, meta);
+                let notification = object_created(config.name(), config.region(), event, &key, meta);
                 Queue::send_within(transaction, notification.to_string(), std::time::Duration::ZERO)
             })
             .await?;
@@ -139,8 +152,29 @@ impl Bucket {
         Ok(meta)
     }
 
+    /// Removes what has outlived its lifetime, and says how much that was: what S3 does once a day.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn expire(&self, now_ms: u64) -> Result<u64, StoreError> {
+        let lifetimes = self.config.cloud.deployment.bucket.clone();
+        self.objects
+            .remove_where(move |key, meta| {
+                lifetimes.days(key).is_some_and(|days| expires_ms(meta.modified_ms, days) <= now_ms)
+            })
+            .await
+    }
+
+    /// As [`Bucket::expire`], by this machine's clock.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn expire_now(&self) -> Result<u64, StoreError> {
+        self.expire(now_ms()).await
+    }
+
     fn check_name(&self, bucket: &str) -> S3Result<()> {
-        if bucket == self.config.name { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
+        if bucket == self.config.name() { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
     }
 
     /// Who is counted for a request. A web page uses URLs that a part has signed, and always names its origin.
@@ -160,8 +194,22 @@ impl Bucket {
         }
     }
 
-    async fn find(&self, key: &str) -> S3Result<(ObjectMeta, Bytes)> {
-        self.objects.get(key.to_owned()).await.map_err(internal)?.ok_or_else(|| s3_error!(NoSuchKey))
+    async fn find(&self, key: &str, credentials: Option<&Credentials>) -> S3Result<(ObjectMeta, Bytes)> {
+        let found = self.objects.get(key.to_owned()).await.map_err(internal)?;
+        found.ok_or_else(|| self.missing(credentials))
+    }
+
+    /// Only who may list the bucket learns that an object is not there.
+    fn missing(&self, credentials: Option<&Credentials>) -> S3Error {
+        let may_list = self.caller(credentials).is_ok_and(|credential| {
+            credential.may(&self.config.cloud, "ListObjectsV2", None, &HeaderMap::new(), None)
+        });
+        if may_list { s3_error!(NoSuchKey) } else { s3_error!(AccessDenied, "Access Denied") }
+    }
+
+    fn caller(&self, credentials: Option<&Credentials>) -> S3Result<&Credential> {
+        let key = credentials.and_then(|found| self.credential(&found.access_key));
+        key.ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))
     }
 }
 
@@ -185,7 +233,9 @@ impl S3Access for Bucket {
             self.counters.request(part, operation);
         }
         let key = context.s3_path().get_object_key();
-        if credential.policy.allows(operation, key, context.headers()) { Ok(()) } else { Err(denied()) }
+        let signed_ms = context.uri().query().and_then(signed_ms);
+        let may = credential.may(&self.config.cloud, operation, key, context.headers(), signed_ms);
+        if may { Ok(()) } else { Err(denied()) }
     }
 }
 
@@ -196,7 +246,7 @@ impl S3 for Bucket {
         request: S3Request<dto::HeadBucketInput>,
     ) -> S3Result<S3Response<dto::HeadBucketOutput>> {
         self.check_name(&request.input.bucket)?;
-        let region = Some(self.config.region.clone());
+        let region = Some(self.config.region().to_owned());
         Ok(S3Response::new(dto::HeadBucketOutput { bucket_region: region, ..Default::default() }))
     }
 
@@ -240,7 +290,7 @@ impl S3 for Bucket {
     ) -> S3Result<S3Response<dto::GetObjectOutput>> {
         let input = &request.input;
         self.check_name(&input.bucket)?;
-        let (meta, body) = self.find(&input.key).await?;
+        let (meta, body) = self.find(&input.key, request.credentials.as_ref()).await?;
         read_condition(&meta, input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let (body, content_range) = match input.range {
             None => (body, None),
@@ -286,7 +336,7 @@ impl S3 for Bucket {
         let input = request.input;
         self.check_name(&input.bucket)?;
         let found = self.objects.head(input.key).await.map_err(internal)?;
-        let meta = found.ok_or_else(|| s3_error!(NoSuchKey))?;
+        let meta = found.ok_or_else(|| self.missing(request.credentials.as_ref()))?;
         read_condition(&meta, input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let checksum = |algorithm: &str| {
             if input.checksum_mode.is_some() { meta.content.checksums.get(algorithm).cloned() } else { None }
@@ -326,29 +376,42 @@ impl S3 for Bucket {
         &self,
         request: S3Request<dto::DeleteObjectsInput>,
     ) -> S3Result<S3Response<dto::DeleteObjectsOutput>> {
+        let credential = self.caller(request.credentials.as_ref())?;
+        let headers = request.headers;
         let input = request.input;
         self.check_name(&input.bucket)?;
-        let mut deleted = Vec::new();
+        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for object in input.delete.objects {
+            if !credential.may(&self.config.cloud, "DeleteObject", Some(&object.key), &headers, None) {
+                let code = Some("AccessDenied".to_owned());
+                errors.push(dto::Error { code, key: Some(object.key), ..Default::default() });
+                continue;
+            }
             self.objects.delete(object.key.clone(), Condition::None).await.map_err(put_error)?;
             deleted.push(dto::DeletedObject { key: Some(object.key), ..Default::default() });
         }
         let quiet = input.delete.quiet.unwrap_or(false);
         let deleted = (!quiet).then_some(deleted);
-        Ok(S3Response::new(dto::DeleteObjectsOutput { deleted, ..Default::default() }))
+        let errors = (!errors.is_empty()).then_some(errors);
+        Ok(S3Response::new(dto::DeleteObjectsOutput { deleted, errors, ..Default::default() }))
     }
 
     async fn copy_object(
         &self,
         request: S3Request<dto::CopyObjectInput>,
     ) -> S3Result<S3Response<dto::CopyObjectOutput>> {
-        let input = request.input;
+        let input = &request.input;
         self.check_name(&input.bucket)?;
         let dto::CopySource::Bucket { bucket, key, .. } = &input.copy_source else {
             return Err(s3_error!(NotImplemented));
         };
         self.check_name(bucket)?;
-        let (source, body) = self.find(key).await?;
+        let credential = self.caller(request.credentials.as_ref())?;
+        if !credential.may(&self.config.cloud, "GetObject", Some(key), &request.headers, None) {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        }
+        let (source, body) = self.find(key, request.credentials.as_ref()).await?;
+        let input = request.input;
         let replaced = input.metadata_directive.as_ref().map(dto::MetadataDirective::as_str)
             == Some(dto::MetadataDirective::REPLACE);
         let content = if replaced {
@@ -432,6 +495,12 @@ impl S3 for Bucket {
             ..Default::default()
         }))
     }
+}
+
+/// S3 adds the days and rounds up to the next midnight, UTC.
+fn expires_ms(modified_ms: u64, days: u32) -> u64 {
+    const DAY_MS: u64 = 86_400_000;
+    (modified_ms + u64::from(days) * DAY_MS).next_multiple_of(DAY_MS)
 }
 
 async fn read_body(body: Option<StreamingBlob>) -> S3Result<Bytes> {

@@ -1,7 +1,7 @@
-//! IAM's patterns: `*` stands for any run of characters, `?` for one.
+//! Patterns as AWS has them: `*` stands for any run of characters, `?` for one.
 
 /// Whether `pattern` fits the whole of `text`. Time grows with the product of their lengths at most.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut read) = (0, 0);
     // Where the last star was, and how much of the text it has taken so far.
