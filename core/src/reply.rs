@@ -59,11 +59,18 @@ impl Reply {
     /// We cannot do it now; the client keeps the batch and tries again.
     #[must_use]
     pub fn unavailable(retry_after_s: u32, detail: &str) -> Self {
-        Self {
-            status: 503,
-            body: json!({ "error": "unavailable", "retry_after_s": retry_after_s, "detail": detail }),
-            retry_after_s: Some(retry_after_s),
-        }
+        Self::come_again(503, "unavailable", retry_after_s, detail)
+    }
+
+    /// Too much at once; the client keeps the batch and tries again.
+    #[must_use]
+    pub fn slow_down(retry_after_s: u32, detail: &str) -> Self {
+        Self::come_again(429, "slow_down", retry_after_s, detail)
+    }
+
+    fn come_again(status: u16, code: &str, retry_after_s: u32, detail: &str) -> Self {
+        let body = json!({ "error": code, "retry_after_s": retry_after_s, "detail": detail });
+        Self { status, body, retry_after_s: Some(retry_after_s) }
     }
 }
 
@@ -152,5 +159,8 @@ mod tests {
         let reply = Reply::unavailable(5, "the store does not answer");
         assert_eq!((reply.status, reply.retry_after_s), (503, Some(5)));
         assert_eq!(reply.body["retry_after_s"], 5);
+        let reply = Reply::slow_down(30, "this address asks too often");
+        assert_eq!((reply.status, reply.retry_after_s), (429, Some(30)));
+        assert_eq!(reply.body["error"], "slow_down");
     }
 }

@@ -5,11 +5,13 @@ use worker::{Headers, Response, ResponseBuilder};
 
 /// On every answer, errors included. Uploads and viewers come from other origins and without cookies, so there is nothing
 /// to mirror an origin for (`spec/upload.md`, `spec/viewer-api.md`).
-const HEADERS: [(&str, &str); 5] = [
+const HEADERS: [(&str, &str); 6] = [
     ("access-control-allow-origin", "*"),
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ("cross-origin-resource-policy", "cross-origin"),
     ("referrer-policy", "no-referrer"),
+    // Browsers heed it only over TLS.
+    ("strict-transport-security", "max-age=31536000"),
     ("x-content-type-options", "nosniff"),
 ];
 

@@ -4,7 +4,7 @@ use tapedeck_core::admit::{Admission, Refusal, RequestFacts, admit, body_bytes_m
 use tapedeck_core::config::Limits;
 use tapedeck_core::reply::Reply;
 use tapedeck_core::store::{Created, NewObject, Store};
-use worker::Request;
+use worker::{Env, Request};
 
 use crate::VERSION;
 use crate::answer::Answer;
@@ -12,6 +12,7 @@ use crate::body::{self, BodyError};
 use crate::failure::Failure;
 use crate::fetch::now_ms;
 use crate::log::Line;
+use crate::rate_limits;
 use crate::recorder_config::{project_of, unknown_key};
 use crate::settings::Settings;
 use crate::usage;
@@ -22,6 +23,7 @@ const CHUNK_TYPE: &str = "application/gzip";
 /// Receives one batch. `stored` is only said after the store has confirmed it.
 pub(crate) async fn receive(
     request: &mut Request,
+    env: &Env,
     settings: &Settings,
     line: &mut Line,
 ) -> Result<Answer, Failure> {
@@ -39,8 +41,12 @@ pub(crate) async fn receive(
         }
         Err(BodyError::Full(full)) => return Err(full.into()),
         Err(BodyError::Broken { found }) => return Err(Failure::Broken { found }),
+        Err(BodyError::Slow { found }) => return Err(Failure::Slow { found }),
     };
     line.bytes = Some(body.bytes.len());
+    if !rate_limits::admit_upload(env, &project.project, &body.bytes).await {
+        return Ok(Reply::slow_down(rate_limits::RETRY_AFTER_S, "this project receives too much").into());
+    }
 
     let store = settings.store(project.store.as_ref())?;
     let used_bytes = usage::used_bytes(&store, &project).await;
@@ -64,6 +70,7 @@ pub(crate) async fn receive(
     };
     line.events = Some(chunk.events);
     line.inflated_bytes = Some(chunk.inflated_bytes);
+    line.scrubbed.clone_from(&chunk.scrubbed);
 
     let object = NewObject { body: &chunk.body, content_type: CHUNK_TYPE, metadata: &chunk.metadata };
     let reply = match store.create(&chunk.key.to_string(), object).await? {

@@ -4,10 +4,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use worker::{ByteStream, Delay, Request};
 
+use crate::fetch::now_ms;
 use crate::in_flight::{Full, Reservation};
+use crate::pace::Pace;
 
 /// How often the bytes of a body may be in memory at once: as they came, written anew, and on the way to the store.
 const COPIES: usize = 3;
@@ -46,6 +48,12 @@ pub(crate) enum BodyError {
         /// How many came.
         found: usize,
     },
+    /// It came more slowly than anybody may hold room.
+    #[error("the body came too slowly, {found} bytes of it")]
+    Slow {
+        /// How many came.
+        found: usize,
+    },
 }
 
 /// The body of `request`, if it is at most `bytes_max` long. A length that the request states is looked at before anything is read.
@@ -60,8 +68,23 @@ pub(crate) async fn read(request: &mut Request, bytes_max: usize) -> Result<Body
     let mut body = Body { bytes: Vec::new(), reservation: Reservation::new() };
     // A request without a body has no stream.
     if let Ok(mut stream) = request.stream() {
-        while let Some(piece) = stream.next().await {
+        let mut pace = Pace::new(now_ms());
+        let mut timer = pin!(Delay::from(Pace::FIRST));
+        loop {
+            let piece = match select(stream.next(), timer.as_mut()).await {
+                Either::Left((Some(piece), _)) => piece,
+                Either::Left((None, _)) => break,
+                // Set by what came until it was set, so look again; mostly it never rings.
+                Either::Right(_) => match pace.left_ms(now_ms()) {
+                    Some(left_ms) => {
+                        timer.set(Delay::from(Duration::from_millis(left_ms)));
+                        continue;
+                    }
+                    None => return Err(BodyError::Slow { found: body.bytes.len() }),
+                },
+            };
             let piece = piece.map_err(|_| BodyError::Broken { found: body.bytes.len() })?;
+            pace.came(piece.len(), now_ms());
             if let Err(error) = body.append(&piece, bytes_max) {
                 drop(body);
                 discard_stream(stream).await;

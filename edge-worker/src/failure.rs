@@ -41,6 +41,12 @@ pub(crate) enum Failure {
         /// How many came.
         found: usize,
     },
+    /// A body that came too slowly.
+    #[error("the body came too slowly, {found} bytes of it")]
+    Slow {
+        /// How many came.
+        found: usize,
+    },
     /// A reply that has no JSON form.
     #[error("the reply cannot be written")]
     Reply(#[from] serde_json::Error),
@@ -52,6 +58,8 @@ impl Failure {
         match self {
             Self::Full(_) => Reply::unavailable(2, "too much is being received at this moment"),
             Self::Broken { .. } => Reply::unavailable(2, "the body broke off before its end"),
+            // Not 408, which a client takes for a batch that nobody wants.
+            Self::Slow { .. } => Reply::unavailable(10, "the body came too slowly"),
             Self::Store(error) | Self::Project(ProjectError::Store(error)) if error.is_transient() => {
                 Reply::unavailable(5, "the store does not answer")
             }

@@ -8,11 +8,14 @@
 mod answer;
 mod batches;
 mod body;
+mod counters;
 mod failure;
 mod fetch;
 mod in_flight;
 mod log;
+mod pace;
 mod projects;
+mod rate_limits;
 mod recorder_config;
 mod route;
 mod sessions;
@@ -21,6 +24,7 @@ mod ttl_cache;
 mod usage;
 
 use serde_json::json;
+use tapedeck_core::reply::Reply;
 use worker::{Context, Env, Request, Response, event};
 
 use crate::answer::Answer;
@@ -48,6 +52,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> worker::Res
     line.outcome.clone_from(&answer.outcome);
     line.duration_ms = fetch::now_ms() - started_ms;
     line.write();
+    counters::count(&env, &line);
     answer.into_response()
 }
 
@@ -57,10 +62,15 @@ async fn answer(
     env: &Env,
     line: &mut Line,
 ) -> Result<Answer, Failure> {
+    // What costs nothing is not counted: preflights would use up what uploads need.
+    let costs = !matches!(route, Route::Preflight | Route::Health);
+    if costs && !rate_limits::admit_address(env, request).await {
+        return Ok(Reply::slow_down(rate_limits::RETRY_AFTER_S, "this address asks too often").into());
+    }
     match route {
         Route::Preflight => Ok(Answer::preflight()),
         Route::Health => Ok(Answer::ok(json!({ "status": "ok", "version": VERSION }).to_string())),
-        Route::Batches => batches::receive(request, &Settings::from_env(env)?, line).await,
+        Route::Batches => batches::receive(request, env, &Settings::from_env(env)?, line).await,
         Route::RecorderConfig => recorder_config::answer(request, &Settings::from_env(env)?, line).await,
         Route::Session { project, session } => {
             sessions::open(request, &Settings::from_env(env)?, project, session, line).await

@@ -5,6 +5,7 @@ use std::error::Error;
 use serde::Serialize;
 use serde_json::json;
 use tapedeck_core::ids::ProjectId;
+use tapedeck_core::scrub::ScrubCounts;
 use worker::{console_error, console_log};
 
 /// What is said of a request. Nothing secret: no token, no upload key, no body, no query.
@@ -30,6 +31,9 @@ pub(crate) struct Line {
     /// Bytes of the batch after inflating.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inflated_bytes: Option<usize>,
+    /// What was overwritten in it, by kind.
+    #[serde(skip_serializing_if = "ScrubCounts::is_empty")]
+    pub(crate) scrubbed: ScrubCounts,
     /// What went wrong on our side, with its causes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cause: Option<String>,
@@ -49,6 +53,16 @@ impl Line {
 /// Writes that an object could not be read again, and that recorders go on with what was known before.
 pub(crate) fn stale(key: &str, cause: &dyn Error) {
     console_error!("{}", json!({ "stale": key, "cause": chain(cause) }));
+}
+
+/// Writes that a rate limiter failed, and that nobody was refused for it.
+pub(crate) fn limiter_failed(name: &str, cause: &dyn Error) {
+    console_error!("{}", json!({ "limiter_failed": name, "cause": chain(cause) }));
+}
+
+/// Writes that a request could not be counted.
+pub(crate) fn counter_failed(cause: &dyn Error) {
+    console_error!("{}", json!({ "counter_failed": true, "cause": chain(cause) }));
 }
 
 /// An error and its causes, from the outside in.

@@ -136,6 +136,7 @@ pub(crate) async fn sign(
         Err(error @ BodyError::TooLarge { .. }) => return Ok(bad_request(&error.to_string())),
         Err(BodyError::Full(full)) => return Err(full.into()),
         Err(BodyError::Broken { found }) => return Err(Failure::Broken { found }),
+        Err(BodyError::Slow { found }) => return Err(Failure::Slow { found }),
     };
     line.bytes = Some(body.bytes.len());
     let names = match serde_json::from_slice::<UrlsRequest>(&body.bytes) {

@@ -1,7 +1,8 @@
 // Serves the built Worker in workerd, as its wrangler.toml describes it.
 //
-// Settings come from the environment: PORT, and VARS, the name of a file with the Worker's variables as JSON, so that
-// secrets are on no command line. It ends when its standard input does: then who started it is gone.
+// Settings come from the environment: PORT; VARS, the name of a file with the Worker's variables as JSON, so that secrets are
+// on no command line; and RATE_LIMITS, limits by binding as JSON. Without that nothing is limited, since all visitors of this
+// machine have one address. It ends when its standard input does: then who started it is gone.
 // @ts-check
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -10,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
-const { PORT, VARS } = process.env;
+const { PORT, VARS, RATE_LIMITS } = process.env;
 if (PORT === undefined || VARS === undefined) {
   throw new Error("PORT and VARS must be set");
 }
@@ -23,14 +24,51 @@ if (main === undefined) {
 
 const bindings = /** @type {Record<string, import("miniflare").Json>} */ (workerOptions.bindings);
 
+const limits = RATE_LIMITS === undefined ? {} : JSON.parse(RATE_LIMITS);
+const ratelimits = Object.fromEntries(
+  Object.entries(workerOptions.ratelimits ?? {})
+    .filter(([name]) => name in limits)
+    .map(([name, { simple, ...rest }]) => [
+      name,
+      { ...rest, simple: { ...simple, limit: limits[name] } },
+    ]),
+);
+
+// The platform's analytics keep no data here: each data point becomes a line of the log.
+const datasets = Object.keys(workerOptions.analyticsEngineDatasets ?? {});
+const analytics = {
+  name: "analytics",
+  compatibilityDate: workerOptions.compatibilityDate,
+  modules: true,
+  script: `
+    import { WorkerEntrypoint } from "cloudflare:workers";
+    export class Dataset extends WorkerEntrypoint {
+      writeDataPoint(point) {
+        console.log(JSON.stringify({ point }));
+      }
+    }
+    export default { fetch: () => new Response(null, { status: 404 }) };`,
+};
+
 // wrangler reads wrangler.toml into the options of Miniflare 4, and Miniflare 5 takes them converted.
 const options = convertV4MiniflareOptions({
-  ...workerOptions,
-  bindings: { ...bindings, ...JSON.parse(await readFile(VARS, "utf8")) },
-  modulesRoot: dirname(main),
-  modules: [
-    { type: "ESModule", path: main },
-    { type: "CompiledWasm", path: join(dirname(main), "index_bg.wasm") },
+  workers: [
+    {
+      ...workerOptions,
+      name: "edge",
+      bindings: { ...bindings, ...JSON.parse(await readFile(VARS, "utf8")) },
+      ratelimits,
+      analyticsEngineDatasets: {},
+      serviceBindings: Object.fromEntries(
+        datasets.map((name) => [name, { name: "analytics", entrypoint: "Dataset" }]),
+      ),
+      modulesRoot: dirname(main),
+      modules: [
+        { type: "ESModule", path: main },
+        { type: "CompiledWasm", path: join(dirname(main), "index_bg.wasm") },
+      ],
+    },
+    analytics,
   ],
   host: "127.0.0.1",
   port: Number(PORT),

@@ -16,15 +16,26 @@ export type Init = RequestInit & { duplex?: "half" };
 /** The origin that test projects allow. */
 export const ORIGIN = "http://localhost:8080";
 
+/** What every reply says to browsers, whatever else it says. */
+export function expectSecurity(headers: Headers): void {
+  expect(Object.fromEntries(headers)).toMatchObject({
+    "access-control-allow-origin": "*",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "cross-origin",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000",
+    "x-content-type-options": "nosniff",
+  });
+  expect(headers.has("access-control-allow-credentials")).toBe(false);
+}
+
 /** Asks the edge, and checks what holds for every answer (spec/upload.md, spec/viewer-api.md). */
 export async function ask(stack: StackHandle, path: string, init: Init = {}): Promise<Answer> {
   const response = await fetch(stack.up.edge + path, init);
   const text = await response.text();
   const { status, headers } = response;
   expect(headers.get("access-control-allow-origin"), `${status} ${text}`).toBe("*");
-  expect(headers.get("x-content-type-options")).toBe("nosniff");
-  expect(headers.get("content-security-policy")).toContain("default-src 'none'");
-  expect(headers.has("access-control-allow-credentials")).toBe(false);
+  expectSecurity(headers);
   if (status === 204) {
     return { status, headers, body: undefined };
   }
@@ -33,7 +44,7 @@ export async function ask(stack: StackHandle, path: string, init: Init = {}): Pr
   if (status >= 400) {
     expect(body).toMatchObject({ error: expect.any(String), detail: expect.any(String) });
   }
-  if (status === 503) {
+  if (status === 503 || status === 429) {
     expect(headers.get("retry-after")).toBe(String(body.retry_after_s));
   }
   return { status, headers, body };

@@ -33,19 +33,42 @@ impl Profile {
 /// A folder of static files that npm builds.
 struct Site {
     name: &'static str,
+    workspace: &'static str,
+    script: &'static str,
     inputs: &'static [&'static str],
     output: &'static str,
 }
 
 /// In the order in which they need each other.
-const SITES: [Site; 3] = [
-    Site { name: "recorder", inputs: &["recorder", "package-lock.json"], output: "recorder/dist/index.js" },
+const SITES: [Site; 4] = [
+    Site {
+        name: "recorder",
+        workspace: "recorder",
+        script: "build",
+        inputs: &["recorder", "package-lock.json"],
+        output: "recorder/dist/index.js",
+    },
+    Site {
+        name: "recorder-files",
+        workspace: "recorder",
+        script: "publish:edge",
+        inputs: &["recorder", "package-lock.json"],
+        output: "edge-worker/assets/r/manifest.json",
+    },
     Site {
         name: "local/demo",
+        workspace: "local/demo",
+        script: "build",
         inputs: &["local/demo", "recorder", "package-lock.json"],
         output: "local/demo/dist/index.html",
     },
-    Site { name: "player", inputs: &["player", "package-lock.json"], output: "player/dist/index.html" },
+    Site {
+        name: "player",
+        workspace: "player",
+        script: "build",
+        inputs: &["player", "package-lock.json"],
+        output: "player/dist/index.html",
+    },
 ];
 
 /// Builds everything that [`crate::up`] starts.
@@ -55,10 +78,10 @@ pub(crate) fn build(tree: &Tree, profile: Profile) -> Result<()> {
     programs(profile)
 }
 
-/// The demo shop, the player, and the recorder that the shop embeds.
+/// The demo shop, the player, and the recorder that the shop embeds from the edge.
 pub(crate) fn sites(tree: &Tree) -> Result<()> {
-    for Site { name, inputs, output } in SITES {
-        tree.build_once(name, inputs, output, || step(name, &mut npm_script(name, "build")))?;
+    for Site { name, workspace, script, inputs, output } in SITES {
+        tree.build_once(name, inputs, output, || step(name, &mut npm_script(workspace, script)))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::{env, fs};
 use anyhow::{Context as _, Result};
 
 /// Folders that hold what is built or installed, and so do not count as input of a build.
-const NOT_SOURCE: [&str; 6] = ["node_modules", "dist", "build", "target", "test", "tests"];
+const NOT_SOURCE: [&str; 7] = ["node_modules", "assets", "dist", "build", "target", "test", "tests"];
 
 /// Where everything lies.
 #[derive(Debug)]
