@@ -12,6 +12,7 @@ pub mod admit;
 pub mod bots;
 pub mod config;
 pub mod day;
+pub mod error_group;
 pub mod event_line;
 mod excluded;
 pub mod grant;
@@ -26,6 +27,7 @@ pub mod request;
 pub mod route;
 pub mod sampling;
 pub mod scrub;
+pub mod stack;
 pub mod store;
 pub mod summary;
 #[cfg(feature = "index")]

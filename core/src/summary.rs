@@ -1,15 +1,25 @@
 //! What a chunk holds, from one pass over its lines: the part of the manifest that this chunk alone decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::config::Clicks;
+use crate::error_group::{Noise, fingerprint, noise_of, title_of};
 use crate::event_line::{EventLineError, event_type, parse_event_line};
 use crate::ids::{ContentHash, PageId, Seq};
 use crate::object_key::ChunkName;
+use crate::route::route_of;
+use crate::stack::parse_stack;
 use crate::text::bounded;
+
+mod clicks;
+
+use clicks::BurstFinder;
+pub use clicks::{Burst, Click, ClickTrail};
+pub(crate) use clicks::{ChunkClicks, PageBurst, bursts_of_page};
 
 /// Most checkpoints kept of one chunk.
 pub const CHECKPOINTS_MAX: usize = 64;
@@ -17,6 +27,8 @@ pub const CHECKPOINTS_MAX: usize = 64;
 pub const ERRORS_MAX: usize = 100;
 /// Most markers kept of one chunk, and of one session.
 pub const MARKERS_MAX: usize = 200;
+/// Most of each of routes, custom events and fingerprints kept of one chunk, and of one session: the first in byte order.
+pub const NAMES_OF_KIND_MAX: usize = 50;
 /// Longest message or label, in characters.
 pub const MESSAGE_CHARS_MAX: usize = 300;
 /// Longest URL, in characters.
@@ -160,6 +172,9 @@ pub struct ChunkFacts {
     /// What happened in it.
     #[serde(default, skip_serializing_if = "Counts::is_empty")]
     pub counts: Counts,
+    /// Its clicks, as far as bursts over the edges of chunks need them.
+    #[serde(default, skip_serializing_if = "ClickTrail::is_empty")]
+    pub clicks: ClickTrail,
 }
 
 /// Which event told what a page load shows. A `tapedeck.session` event says more than a meta event.
@@ -247,6 +262,55 @@ pub struct ErrorMark {
     pub error_type: Option<String>,
     /// Its message.
     pub message: String,
+    /// Which errors are like it: [`fingerprint`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Why it does not count, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
+}
+
+/// What a row of `errors` says beyond [`ErrorMark`]. Not in manifests: it is read from the chunk when it is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErrorDetail {
+    /// The normalised message.
+    pub title: String,
+    /// Whether the page handled it itself.
+    pub handled: Option<bool>,
+    /// How it came to be known.
+    pub mechanism: Option<String>,
+    /// Files of its frames, innermost first.
+    pub files: Vec<String>,
+    /// The top in-app frame's file.
+    pub source: Option<String>,
+    /// The top in-app frame's function.
+    pub function: Option<String>,
+    /// The top in-app frame's line.
+    pub line: Option<u32>,
+    /// The top in-app frame's column.
+    pub column: Option<u32>,
+    /// Trace id.
+    pub trace: Option<String>,
+}
+
+/// What the browser measures of a page load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Vital {
+    /// Largest contentful paint, ms.
+    #[serde(rename = "LCP")]
+    Lcp,
+    /// Interaction to next paint, ms.
+    #[serde(rename = "INP")]
+    Inp,
+    /// Cumulative layout shift.
+    #[serde(rename = "CLS")]
+    Cls,
+    /// First contentful paint, ms.
+    #[serde(rename = "FCP")]
+    Fcp,
+    /// Time to first byte, ms.
+    #[serde(rename = "TTFB")]
+    Ttfb,
 }
 
 /// Kinds of moments that a timeline shows.
@@ -263,6 +327,10 @@ pub enum MarkerKind {
     Identify,
     /// The recorder could not send something.
     Lost,
+    /// A click on what looks clickable, without effect.
+    DeadClick,
+    /// A burst of clicks in one place.
+    RageClick,
 }
 
 /// A moment that a timeline shows.
@@ -287,6 +355,18 @@ pub struct ChunkSummary {
     pub environment: Option<Environment>,
     /// Its first errors.
     pub errors: BTreeMap<Position, ErrorMark>,
+    /// What more is known of them.
+    pub details: BTreeMap<Position, ErrorDetail>,
+    /// The last of each vital, in thousandths.
+    pub vitals: BTreeMap<Vital, (Position, i64)>,
+    /// Routes that were shown.
+    pub routes: BTreeSet<String>,
+    /// Names of the customer's own events.
+    pub custom_events: BTreeSet<String>,
+    /// Fingerprints of errors that are not noise by themselves.
+    pub fingerprints: BTreeSet<String>,
+    /// Why the session is recorded, as the upload says.
+    pub reason: Option<String>,
     /// Its first markers.
     pub markers: BTreeMap<Position, Marker>,
     /// Users named in it.
@@ -306,6 +386,8 @@ pub struct ChunkMetadata {
     pub segments: Vec<String>,
     /// Two letters.
     pub country: Option<String>,
+    /// `all`, `error`, ….
+    pub reason: Option<String>,
 }
 
 impl ChunkMetadata {
@@ -328,6 +410,7 @@ impl ChunkMetadata {
                 .and_then(|(received, sent)| received.checked_sub(sent)),
             segments,
             country: get("country").filter(|c| c.len() == 2).map(str::to_owned),
+            reason: get("reason").filter(|r| !r.is_empty()).map(|reason| bounded(reason, 32)),
         }
     }
 }
@@ -338,6 +421,8 @@ pub struct Summariser {
     summary: ChunkSummary,
     /// Index of the meta event, if the line before was one.
     meta_before: Option<usize>,
+    clicks: Clicks,
+    bursts: BurstFinder,
 }
 
 impl Summariser {
@@ -354,6 +439,7 @@ impl Summariser {
             active: None,
             skew_ms: metadata.skew_ms,
             counts: Counts::default(),
+            clicks: ClickTrail::default(),
         };
         let summary = ChunkSummary {
             name,
@@ -361,12 +447,27 @@ impl Summariser {
             opening: None,
             environment: None,
             errors: BTreeMap::new(),
+            details: BTreeMap::new(),
+            vitals: BTreeMap::new(),
+            routes: BTreeSet::new(),
+            custom_events: BTreeSet::new(),
+            fingerprints: BTreeSet::new(),
+            reason: metadata.reason,
             markers: BTreeMap::new(),
             users: Vec::new(),
             segments: metadata.segments,
             country: metadata.country,
         };
-        Self { summary, meta_before: None }
+        let clicks = Clicks::default();
+        Self { summary, meta_before: None, clicks, bursts: BurstFinder::new(clicks) }
+    }
+
+    /// By a project's own thresholds. Before the first line.
+    #[must_use]
+    pub fn with_clicks(mut self, clicks: Clicks) -> Self {
+        self.clicks = clicks;
+        self.bursts = BurstFinder::new(clicks);
+        self
     }
 
     /// Takes the next line, without its newline.
@@ -392,10 +493,11 @@ impl Summariser {
             event_type::META => {
                 self.meta_before = Some(index);
                 if let Some(url) = meta_url(event.data) {
+                    insert_name(&mut self.summary.routes, route_of(&bounded(&url, URL_CHARS_MAX)));
                     self.open(OpeningSource::Meta, event.at_ms, index, &serde_json::json!({ "url": url }));
                 }
             }
-            event_type::INCREMENTAL_SNAPSHOT => self.incremental(event.at_ms, event.data),
+            event_type::INCREMENTAL_SNAPSHOT => self.incremental(event.at_ms, index, event.data),
             event_type::CUSTOM => self.custom(event.at_ms, index, event.data),
             _ => {}
         }
@@ -406,8 +508,13 @@ impl Summariser {
     ///
     /// # Errors
     /// [`SummaryError::Empty`] if no line came.
-    pub fn finish(self) -> Result<ChunkSummary, SummaryError> {
-        if self.summary.facts.events == 0 { Err(SummaryError::Empty) } else { Ok(self.summary) }
+    pub fn finish(mut self) -> Result<ChunkSummary, SummaryError> {
+        let facts = &mut self.summary.facts;
+        if facts.events == 0 {
+            return Err(SummaryError::Empty);
+        }
+        (facts.counts.rage_clicks, facts.clicks) = self.bursts.finish(facts.first_ms, facts.last_ms);
+        Ok(self.summary)
     }
 
     fn position(&self, at_ms: i64, event: usize) -> Position {
@@ -431,12 +538,20 @@ impl Summariser {
         }
     }
 
-    fn incremental(&mut self, at_ms: i64, data: Option<&RawValue>) {
+    fn incremental(&mut self, at_ms: i64, index: usize, data: Option<&RawValue>) {
         #[derive(Deserialize)]
         struct Incremental {
             source: u8,
             #[serde(rename = "type")]
             interaction: Option<u8>,
+            #[serde(default, deserialize_with = "pixels")]
+            x: i32,
+            #[serde(default, deserialize_with = "pixels")]
+            y: i32,
+        }
+        // Nine tenths of a recording's bytes are mutations, and rrweb writes the source first: these are not looked at again.
+        if data.is_some_and(|data| is_mutation(data.get())) {
+            return;
         }
         // An incremental event of another form is nothing that is counted here; the player shows what it can.
         let Some(Ok(incremental)) = data.map(|data| serde_json::from_str::<Incremental>(data.get())) else {
@@ -445,7 +560,10 @@ impl Summariser {
         match (incremental.source, incremental.interaction) {
             // Scripts and the browser move the focus too.
             (rrweb::MOUSE_INTERACTION, Some(rrweb::FOCUS | rrweb::BLUR)) => return,
-            (rrweb::MOUSE_INTERACTION, Some(rrweb::CLICK)) => self.summary.facts.counts.clicks += 1,
+            (rrweb::MOUSE_INTERACTION, Some(rrweb::CLICK)) => {
+                self.summary.facts.counts.clicks += 1;
+                self.bursts.push(Click { at_ms, x: incremental.x, y: incremental.y, event: index });
+            }
             (rrweb::MOUSE_INTERACTION | rrweb::MOUSE_MOVE | rrweb::TOUCH_MOVE | rrweb::DRAG, _) => {}
             (rrweb::INPUT, _) => self.summary.facts.counts.inputs += 1,
             _ => return,
@@ -484,21 +602,29 @@ impl Summariser {
                 self.active(at_ms);
                 self.open(OpeningSource::Session, at_ms, index, &payload);
                 self.environment(at_ms, index, &payload);
+                insert_name(&mut self.summary.routes, route_of(&label("url", URL_CHARS_MAX)));
                 self.mark(at_ms, index, MarkerKind::Page, label("url", MESSAGE_CHARS_MAX));
             }
-            "tapedeck.error" => {
-                self.summary.facts.counts.errors += 1;
-                let mark = ErrorMark {
-                    error_type: text(&payload, "type", TEXT_CHARS_MAX),
-                    message: label("message", MESSAGE_CHARS_MAX),
-                };
-                let at = self.position(at_ms, index);
-                insert_first(&mut self.summary.errors, at, mark, ERRORS_MAX);
+            "tapedeck.error" => self.error(at_ms, index, &payload),
+            "tapedeck.console" if payload["level"] == "error" => {
+                self.summary.facts.counts.console_errors += 1;
             }
+            "tapedeck.request" => {
+                let failed =
+                    payload["failure"].is_string() || payload["status"].as_u64().is_some_and(|s| s >= 400);
+                self.summary.facts.counts.requests += 1;
+                self.summary.facts.counts.failed_requests += u64::from(failed);
+            }
+            "tapedeck.longtask" => self.summary.facts.counts.long_tasks += 1,
+            "tapedeck.vital" => self.vital(at_ms, index, &payload),
+            "tapedeck.click" => self.click_effects(at_ms, index, &payload),
             "tapedeck.navigation" => {
-                self.mark(at_ms, index, MarkerKind::Navigation, label("to", MESSAGE_CHARS_MAX));
+                let to = label("to", URL_CHARS_MAX);
+                insert_name(&mut self.summary.routes, route_of(&to));
+                self.mark(at_ms, index, MarkerKind::Navigation, bounded(&to, MESSAGE_CHARS_MAX));
             }
             "tapedeck.custom" => {
+                insert_name(&mut self.summary.custom_events, label("name", TEXT_CHARS_MAX));
                 self.mark(at_ms, index, MarkerKind::Custom, label("name", MESSAGE_CHARS_MAX));
             }
             "tapedeck.lost" => self.mark(at_ms, index, MarkerKind::Lost, label("reason", MESSAGE_CHARS_MAX)),
@@ -511,6 +637,75 @@ impl Summariser {
             }
             _ => {}
         }
+    }
+
+    fn error(&mut self, at_ms: i64, index: usize, payload: &Value) {
+        let stack = payload["stack"].as_str().unwrap_or_default();
+        let frames = parse_stack(stack);
+        let message = text(payload, "message", 2 * URL_CHARS_MAX).unwrap_or_default();
+        let error_type = text(payload, "type", TEXT_CHARS_MAX);
+        let title = title_of(&message);
+        let noise = noise_of(&message, &frames);
+        let fingerprint = fingerprint(error_type.as_deref().unwrap_or_default(), &title, &frames);
+        if noise.is_none() {
+            insert_name(&mut self.summary.fingerprints, fingerprint.clone());
+        }
+        let top = frames.iter().find(|frame| frame.is_in_app());
+        let number = |field: &str| payload[field].as_u64().and_then(|n| u32::try_from(n).ok());
+        let detail = ErrorDetail {
+            title,
+            handled: payload["handled"].as_bool(),
+            mechanism: text(payload, "mechanism", TEXT_CHARS_MAX),
+            files: frames.iter().map(|frame| bounded(frame.file, TEXT_CHARS_MAX)).collect(),
+            // Where there is no stack, the browser may have told the place all the same.
+            source: top
+                .map(|frame| bounded(frame.file, URL_CHARS_MAX))
+                .or_else(|| text(payload, "source", URL_CHARS_MAX).filter(|_| frames.is_empty())),
+            function: top.and_then(|frame| frame.function).map(|name| bounded(name, TEXT_CHARS_MAX)),
+            line: top.map_or_else(|| number("line").filter(|_| frames.is_empty()), |frame| frame.line),
+            column: top.map_or_else(|| number("column").filter(|_| frames.is_empty()), |frame| frame.column),
+            trace: text(payload, "trace", 32),
+        };
+        let mark = ErrorMark {
+            error_type,
+            message: bounded(&message, MESSAGE_CHARS_MAX),
+            fingerprint: Some(fingerprint),
+            noise,
+        };
+        self.summary.facts.counts.errors += 1;
+        let at = self.position(at_ms, index);
+        insert_first(&mut self.summary.details, at.clone(), detail, ERRORS_MAX);
+        insert_first(&mut self.summary.errors, at, mark, ERRORS_MAX);
+    }
+
+    fn vital(&mut self, at_ms: i64, index: usize, payload: &Value) {
+        let Ok(vital) = Vital::deserialize(&payload["name"]) else { return };
+        let Some(value) = payload["value"].as_f64().filter(|value| (0.0..1e12).contains(value)) else {
+            return;
+        };
+        // In range, by the line before.
+        #[allow(clippy::cast_possible_truncation)]
+        let thousandths = (value * 1_000.0).round() as i64;
+        let found = (self.position(at_ms, index), thousandths);
+        let last = self.summary.vitals.entry(vital).or_insert_with(|| found.clone());
+        if *last < found {
+            *last = found;
+        }
+    }
+
+    /// A `tapedeck.click` comes when the effects of a click are known: it may be in another chunk than the click.
+    fn click_effects(&mut self, at_ms: i64, index: usize, payload: &Value) {
+        let Some(effects) = payload["effects"].as_array() else { return };
+        let late = payload["effect_ms"].as_f64().is_some_and(|ms| ms > f64::from(self.clicks.dead_ms));
+        let selector = text(payload, "selector", TEXT_CHARS_MAX).unwrap_or_default();
+        if !(effects.is_empty() || late) || !looks_clickable(payload["role"].as_str(), &selector) {
+            return;
+        }
+        self.summary.facts.counts.dead_clicks += 1;
+        // The moment of the click itself, as long as it can be one.
+        let clicked_ms = payload["at_ms"].as_i64().filter(|ms| (at_ms - 60_000..=at_ms).contains(ms));
+        let label = text(payload, "text", MESSAGE_CHARS_MAX).unwrap_or(selector);
+        self.mark(clicked_ms.unwrap_or(at_ms), index, MarkerKind::DeadClick, label);
     }
 
     fn environment(&mut self, at_ms: i64, index: usize, payload: &Value) {
@@ -546,6 +741,57 @@ impl Summariser {
         self.summary.facts.counts.markers += 1;
         let at = self.position(at_ms, index);
         insert_first(&mut self.summary.markers, at, Marker { kind, label }, MARKERS_MAX);
+    }
+}
+
+/// Whether incremental data is a mutation, told by how rrweb begins it. No answer is wrong: the data of others is parsed.
+fn is_mutation(data: &str) -> bool {
+    data.strip_prefix(r#"{"source":0"#).is_some_and(|rest| rest.starts_with([',', '}']))
+}
+
+/// Whether a visitor expects something of a click on it.
+fn looks_clickable(role: Option<&str>, selector: &str) -> bool {
+    const ROLES: [&str; 17] = [
+        "button",
+        "link",
+        "checkbox",
+        "radio",
+        "switch",
+        "tab",
+        "menuitem",
+        "menuitemcheckbox",
+        "menuitemradio",
+        "option",
+        "combobox",
+        "listbox",
+        "slider",
+        "spinbutton",
+        "treeitem",
+        "searchbox",
+        "textbox",
+    ];
+    const TAGS: [&str; 8] = ["a", "button", "input", "select", "textarea", "label", "summary", "option"];
+    let last = selector.rsplit(" > ").next().unwrap_or_default();
+    let tag = last.split(['#', '[', '.', ':']).next().unwrap_or_default();
+    role.is_some_and(|role| ROLES.contains(&role)) || TAGS.contains(&tag)
+}
+
+/// Whole pixels from any JSON number; another value is 0.
+fn pixels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let number = Option::<f64>::deserialize(deserializer)?;
+    // Saturates; where a click outside every screen was, does not matter.
+    #[allow(clippy::cast_possible_truncation)]
+    let whole = number.unwrap_or_default().round() as i32;
+    Ok(whole)
+}
+
+/// Adds a name, and keeps the first in byte order.
+pub(crate) fn insert_name(names: &mut BTreeSet<String>, name: String) {
+    if !name.is_empty() {
+        names.insert(name);
+        while names.len() > NAMES_OF_KIND_MAX {
+            names.pop_last();
+        }
     }
 }
 

@@ -128,6 +128,7 @@ fn chunk(page: char, seq: u32) -> ChunkSummary {
         skew_ms: Some(i64::from(seq)),
         segments: vec![format!("segment {seq}")],
         country: Some("DE".to_owned()),
+        reason: None,
     };
     let mut summariser = Summariser::new(name, 100, metadata);
     let at_ms = 1_700_000_000_000 + i64::from(seq) * 1_000;

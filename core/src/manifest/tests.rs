@@ -1,7 +1,7 @@
 use super::*;
 use crate::summary::{Browser, ChunkMetadata, MarkerKind, OpeningSource, Summariser};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn empty() -> Union {
     Union::new(
@@ -96,7 +96,17 @@ fn any_summary() -> impl Strategy<Value = ChunkSummary> {
             };
             let errors: BTreeMap<_, _> = positions(seed.rem_euclid(60))
                 .into_iter()
-                .map(|at| (at, ErrorMark { error_type: None, message: seed.to_string() }))
+                .map(|at| {
+                    (
+                        at,
+                        ErrorMark {
+                            error_type: None,
+                            message: seed.to_string(),
+                            fingerprint: None,
+                            noise: None,
+                        },
+                    )
+                })
                 .collect();
             let markers: BTreeMap<_, _> = positions(seed.rem_euclid(90))
                 .into_iter()
@@ -132,6 +142,10 @@ fn any_summary() -> impl Strategy<Value = ChunkSummary> {
             });
             summary.users = vec![format!("u{seed}"), "u".into()];
             summary.segments = vec![format!("s{seed}")];
+            summary.reason = Some(seed.to_string());
+            summary.routes = (0..seed.rem_euclid(70)).map(|i| format!("/{seed}/{i}")).collect();
+            summary.fingerprints = [format!("v1:{seed}")].into();
+            summary.vitals = [(Vital::Lcp, (positions(1).remove(0), seed))].into();
             summary.country = Some(["DE", "US", "FR"][seed.rem_euclid(3) as usize].into());
             summary.errors = errors;
             summary.markers = markers;
@@ -187,4 +201,67 @@ proptest! {
     fn any_bytes_are_parsed_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = Manifest::parse(&bytes);
     }
+}
+
+/// A session as long and as full as the edge lets it be, by every list at once.
+fn longest() -> Vec<ChunkSummary> {
+    let long = |n: usize, i: usize| format!("{i:05}{}", "x".repeat(n));
+    (0..1_200)
+        .map(|i: usize| {
+            let (page, seq) = (i / 5, i % 5);
+            let name = format!("{page:08}-{seq:05}-{:08x}", (i as u32).wrapping_mul(2_654_435_761)).parse().expect("a chunk name");
+            let mut summariser = Summariser::new(
+                name,
+                1_000_000,
+                ChunkMetadata { skew_ms: Some(-123_456), country: Some("DE".into()), segments: vec![long(50, i)], reason: Some("all".into()) },
+            );
+            let at_ms = 1_700_000_000_000 + i as i64 * 10_000;
+            let mut line = |event: Value| summariser.line(&event.to_string()).expect("an event");
+            let custom = |tag: &str, payload: Value| json!({"type": 5, "timestamp": at_ms, "data": {"tag": format!("tapedeck.{tag}"), "payload": payload}});
+            if seq == 0 {
+                line(custom("session", json!({"url": format!("https://shop.example/{}", long(900, i)), "title": long(190, i), "tab": "Zz9Yy8Xx", "referrer": long(900, i), "browser": {"user_agent": long(290, i)}})));
+            }
+            for k in 0..6 {
+                line(json!({"type": 4, "timestamp": at_ms, "data": {"href": "https://shop.example/"}}));
+                line(json!({"type": 2, "timestamp": at_ms, "data": {}}));
+                line(json!({"type": 3, "timestamp": at_ms, "data": {"source": 2, "type": 2, "x": k * 100, "y": 5, "id": 7}}));
+            }
+            line(custom("error", json!({"type": "TypeError", "message": long(290, i)})));
+            line(custom("custom", json!({"name": long(190, i)})));
+            line(custom("identify", json!({"user": long(190, i)})));
+            line(custom("request", json!({"status": 500})));
+            line(custom("navigation", json!({"to": format!("/{}", long(290, i))})));
+            for name in ["LCP", "INP", "CLS", "FCP", "TTFB"] {
+                line(custom("vital", json!({"name": name, "value": 123_456.789})));
+            }
+            summariser.finish().expect("a summary")
+        })
+        .collect()
+}
+
+#[test]
+fn the_longest_session_has_a_small_manifest() {
+    let summaries = longest();
+    let whole = union_of(&summaries);
+    let manifest = whole.derive().expect("chunks");
+    let bytes = manifest.encode().expect("json");
+    assert!(bytes.len() <= 256 * 1024, "{} bytes", bytes.len());
+    let more = manifest.more.as_ref().expect("not all are listed");
+    let hidden = 1_200 - manifest.counts.chunks;
+    assert!(more.chunks.abs_diff(hidden) < hidden / 4, "{} of {hidden}", more.chunks);
+    assert_eq!(manifest.ended_ms, 1_700_000_000_000 + 1_199 * 10_000 + 1);
+
+    // Read back, in parts, in any order, twice: the same bytes.
+    assert_eq!(Union::from(Manifest::parse(&bytes).expect("what was written")), whole);
+    let parts: Vec<Union> =
+        (0..3).map(|n| union_of(&summaries.iter().skip(n).step_by(3).cloned().collect::<Vec<_>>())).collect();
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let union = order.iter().fold(empty(), |sum, n| merged(&merged(&sum, &parts[*n]), &parts[*n]));
+        assert_eq!(union, whole, "{order:?}");
+    }
+    let every = summaries.iter().cloned().fold(empty().with_every_chunk(), |mut union, summary| {
+        union.insert(summary);
+        union
+    });
+    assert_eq!(every.derive().expect("chunks").counts.chunks, 1_200);
 }

@@ -127,6 +127,7 @@ fn metadata_may_be_absent_or_strange() {
             skew_ms: Some(5),
             segments: vec!["béta".into(), "a,b".into()],
             country: Some("DE".into()),
+            reason: None,
         }
     );
     assert_eq!(

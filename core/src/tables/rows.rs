@@ -3,28 +3,28 @@
 use std::collections::BTreeSet;
 
 use super::{Cell, Row, Table, TableRows};
-use crate::config::ProjectConfig;
+use crate::config::{ErrorFacts, ErrorRules, ProjectConfig};
 use crate::day::Day;
+use crate::error_group::Noise;
 use crate::manifest::{Manifest, Page};
 use crate::route::route_of;
-use crate::summary::{ChunkSummary, Counts, MarkerKind};
-use crate::user_agent::parse_user_agent;
-
-/// Most routes, fingerprints and custom events of a row: the first in byte order.
-const LIST_MAX: usize = 50;
+use crate::summary::{ChunkSummary, Counts, ErrorDetail, ErrorMark, Marker, MarkerKind, Position, Vital};
+use crate::user_agent::{Device, parse_user_agent};
 
 /// What of a project's config rows depend on.
 #[derive(Debug, Clone, Default)]
 pub struct RowRules {
     /// The config's revision, 0 where there is no config.
     pub revision: u64,
+    /// How errors are grouped, and which are known.
+    pub errors: ErrorRules,
 }
 
 impl RowRules {
     /// From a project's config.
     #[must_use]
     pub fn of(config: &ProjectConfig) -> Self {
-        Self { revision: config.revision }
+        Self { revision: config.revision, errors: config.errors.clone() }
     }
 }
 
@@ -56,11 +56,13 @@ pub fn rows_of(manifest: &Manifest, summaries: &[ChunkSummary], rules: &RowRules
 /// What all rows of a session share.
 struct Session<'a> {
     manifest: &'a Manifest,
+    rules: &'a RowRules,
+    is_bot: bool,
     common: Vec<(&'static str, Cell)>,
 }
 
 impl<'a> Session<'a> {
-    fn new(manifest: &'a Manifest, rules: &RowRules) -> Self {
+    fn new(manifest: &'a Manifest, rules: &'a RowRules) -> Self {
         let environment = manifest.environment.as_ref();
         let agent = environment
             .and_then(|environment| environment.browser.user_agent.as_deref())
@@ -83,7 +85,7 @@ impl<'a> Session<'a> {
             ("device", Cell::text(Some(agent.device.name()))),
             ("segments", Cell::list(&manifest.segments)),
         ];
-        Self { manifest, common }
+        Self { manifest, rules, is_bot: agent.device == Device::Bot, common }
     }
 
     fn with(&self, table: Table, own: Vec<(&'static str, Cell)>) -> Row {
@@ -114,9 +116,12 @@ impl<'a> Session<'a> {
             ("viewport_height", side(viewport.map(|(_, height)| height))),
             ("entry_url", Cell::text(entry.and_then(|opening| opening.url.clone()))),
             ("exit_url", Cell::text(self.exit_url())),
-            ("urls", Cell::list(self.routes())),
+            ("active_ms", Cell::size(manifest.active_ms)),
+            ("reason", Cell::text(manifest.reason.as_ref().map(|reason| reason.reason.clone()))),
+            ("urls", Cell::list(&manifest.routes)),
             ("referrer", Cell::text(entry.and_then(|opening| opening.referrer.clone()))),
-            ("custom_events", Cell::list(self.custom_events())),
+            ("fingerprints", Cell::list(&manifest.fingerprints)),
+            ("custom_events", Cell::list(&manifest.custom_events)),
             ("page_loads", Cell::count(manifest.pages.len() as u64)),
             ("tabs", Cell::count(tabs.len() as u64)),
             ("events", Cell::count(counts.events)),
@@ -130,27 +135,46 @@ impl<'a> Session<'a> {
         self.with(Table::Sessions, own)
     }
 
+    /// The address that the page load with the last event had at the end.
     fn exit_url(&self) -> Option<String> {
-        let last = self.manifest.pages.iter().max_by_key(|page| (page.last_ms, &page.page))?;
-        last.opening.as_ref()?.url.clone()
+        let pages = self.manifest.pages.iter().filter(|page| !page.chunks.is_empty());
+        let last = pages.max_by_key(|page| (page.last_ms, &page.page))?;
+        self.url_at(last, &[], None)
     }
 
-    fn routes(&self) -> Vec<String> {
-        let urls = self.manifest.pages.iter().filter_map(|page| page.opening.as_ref()?.url.as_ref());
-        let routes: BTreeSet<String> = urls.map(|url| route_of(url)).collect();
-        routes.into_iter().take(LIST_MAX).collect()
-    }
-
-    fn custom_events(&self) -> Vec<String> {
-        let markers = self.manifest.markers.iter().filter(|marker| marker.what.kind == MarkerKind::Custom);
-        let names: BTreeSet<&str> = markers.map(|marker| marker.what.label.as_str()).collect();
-        names.into_iter().take(LIST_MAX).map(str::to_owned).collect()
+    /// The address of a page load at a position: its last navigation before, among the markers of the manifest and `others`.
+    fn url_at(
+        &self,
+        page: &Page,
+        others: &[(&Position, &Marker)],
+        before: Option<&Position>,
+    ) -> Option<String> {
+        let known = self.manifest.markers.iter().map(|marker| (&marker.at, &marker.what));
+        let navigation = known
+            .chain(others.iter().copied())
+            .filter(|(at, marker)| {
+                at.page == page.page
+                    && marker.kind == MarkerKind::Navigation
+                    && before.is_none_or(|before| *at < before)
+            })
+            .max_by_key(|(at, _)| *at);
+        let opened = page.opening.as_ref()?.url.clone();
+        match (navigation, opened) {
+            (Some((_, marker)), Some(opened)) => {
+                let joined = url::Url::parse(&opened).and_then(|base| base.join(&marker.label));
+                Some(joined.map_or_else(|_| marker.label.clone(), String::from))
+            }
+            (Some((_, marker)), None) => Some(marker.label.clone()),
+            (None, opened) => opened,
+        }
     }
 
     fn page(&self, page: &Page) -> Row {
         let opening = page.opening.as_ref();
         let url = opening.and_then(|opening| opening.url.clone());
-        let counts = page.chunks.iter().fold(Counts::default(), |sum, chunk| sum.plus(&chunk.facts.counts));
+        let mut counts =
+            page.chunks.iter().fold(Counts::default(), |sum, chunk| sum.plus(&chunk.facts.counts));
+        counts.rage_clicks = page.bursts(&self.manifest.clicks).0;
         let mut own = vec![
             ("page", Cell::Text(page.page.to_string())),
             ("tab", Cell::text(opening.and_then(|opening| opening.tab.clone()))),
@@ -162,26 +186,90 @@ impl<'a> Session<'a> {
             ("referrer", Cell::text(opening.and_then(|opening| opening.referrer.clone()))),
         ];
         own.extend(shared_counts(&counts));
+        let vitals = self.manifest.vitals.iter().filter(|mark| mark.at.page == page.page);
+        own.extend(vitals.map(|mark| {
+            let name = match mark.name {
+                Vital::Lcp => "lcp_ms",
+                Vital::Inp => "inp_ms",
+                Vital::Fcp => "fcp_ms",
+                Vital::Ttfb => "ttfb_ms",
+                Vital::Cls => "cls",
+            };
+            // Below 2^53: the summary bounds it.
+            #[allow(clippy::cast_precision_loss)]
+            let value = mark.thousandths as f64 / 1_000.0;
+            (name, Cell::Double(value))
+        }));
         self.with(Table::Pages, own)
     }
 
     fn errors(&self, summary: &ChunkSummary) -> Vec<Row> {
+        let markers: Vec<(&Position, &Marker)> = summary.markers.iter().collect();
+        let unknown = ErrorDetail::default();
         summary
             .errors
             .iter()
             .map(|(at, error)| {
-                let own = vec![
-                    ("page", Cell::Text(at.page.to_string())),
-                    ("seq", Cell::count(at.seq.get().into())),
-                    ("hash", Cell::Text(at.hash.to_string())),
-                    ("event", Cell::count(at.event as u64)),
-                    ("at_ms", Cell::Time(at.at_ms)),
-                    ("type", Cell::text(error.error_type.clone())),
-                    ("message", Cell::Text(error.message.clone())),
-                ];
-                self.with(Table::Errors, own)
+                let detail = summary.details.get(at).unwrap_or(&unknown);
+                self.error(at, error, detail, &markers)
             })
             .collect()
+    }
+
+    fn error(
+        &self,
+        at: &Position,
+        error: &ErrorMark,
+        detail: &ErrorDetail,
+        markers: &[(&Position, &Marker)],
+    ) -> Row {
+        let page = self.manifest.pages.iter().find(|page| page.page == at.page);
+        let url = page.and_then(|page| self.url_at(page, markers, Some(at)));
+        let known = self.manifest.markers.iter().map(|marker| (&marker.at, &marker.what));
+        let user = known
+            .chain(markers.iter().copied())
+            .filter(|(when, marker)| {
+                marker.kind == MarkerKind::Identify && *when < at && !marker.label.is_empty()
+            })
+            .max_by_key(|(when, _)| *when)
+            .map(|(_, marker)| marker.label.clone());
+        let frames: Vec<&str> = detail.files.iter().map(String::as_str).collect();
+        let facts = ErrorFacts {
+            error_type: error.error_type.as_deref().unwrap_or_default(),
+            message: &error.message,
+            url: url.as_deref().unwrap_or_default(),
+            frames: &frames,
+        };
+        let noise = error
+            .noise
+            .or_else(|| self.rules.errors.is_noise(&facts).then_some(Noise::Known))
+            .or_else(|| self.is_bot.then_some(Noise::Bot));
+        let number = |n: Option<u32>| n.map_or(Cell::Null, |n| Cell::count(n.into()));
+        let own = vec![
+            ("page", Cell::Text(at.page.to_string())),
+            ("seq", Cell::count(at.seq.get().into())),
+            ("hash", Cell::Text(at.hash.to_string())),
+            ("event", Cell::count(at.event as u64)),
+            ("at_ms", Cell::Time(at.at_ms)),
+            ("fingerprint", Cell::text(error.fingerprint.clone())),
+            ("group", Cell::text(self.rules.errors.group(&facts))),
+            ("type", Cell::text(error.error_type.clone())),
+            ("message", Cell::Text(error.message.clone())),
+            ("title", Cell::Text(detail.title.clone())),
+            ("handled", detail.handled.map_or(Cell::Null, Cell::Bool)),
+            ("in_app", Cell::Bool(detail.source.is_some())),
+            ("mechanism", Cell::text(detail.mechanism.clone())),
+            ("source", Cell::text(detail.source.clone())),
+            ("function", Cell::text(detail.function.clone())),
+            ("line", number(detail.line)),
+            ("column", number(detail.column)),
+            ("route", Cell::text(url.as_deref().map(route_of))),
+            ("url", Cell::text(url)),
+            ("user", Cell::text(user)),
+            ("noise", Cell::text(noise.map(Noise::name))),
+            ("trace", Cell::text(detail.trace.clone())),
+        ];
+        self.with(Table::Errors, own)
     }
 }
 
@@ -200,3 +288,6 @@ fn shared_counts(counts: &Counts) -> impl Iterator<Item = (&'static str, Cell)> 
     .into_iter()
     .map(|(name, n)| (name, Cell::count(n)))
 }
+
+#[cfg(test)]
+mod tests;
