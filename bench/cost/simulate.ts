@@ -139,14 +139,18 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
       poller.count = 0;
     }
     if (queued > 0) grow(pollers.length + POLLERS_GROWTH_PER_S);
-    else if (pollers.length > POLLERS_FIRST && running < pollers.length / 4) shrink(pollers, second);
+    else if (pollers.length > POLLERS_FIRST && running < pollers.length / 4)
+      shrink(pollers, second);
     if (!counted) continue;
     total.sessions += sessionsNow;
     total.uploads += arrived;
     concurrencyPeak = Math.max(concurrencyPeak, running);
     queuedPeak = Math.max(queuedPeak, queued);
     peak.uploads = Math.max(peak.uploads, arrived);
-    peak.storeWrites = Math.max(peak.storeWrites, arrived + merged + invoked * measured.rowFilesPerInvocation);
+    peak.storeWrites = Math.max(
+      peak.storeWrites,
+      arrived + merged + invoked * measured.rowFilesPerInvocation,
+    );
     peak.storeReads = Math.max(peak.storeReads, arrived + merged);
   }
 
@@ -184,18 +188,29 @@ function gather(poller: Poller, queue: { at: number; count: number }[], most: nu
 }
 
 function money(
-  total: { sessions: number; uploads: number; invocations: number; merges: number; lambdaMs: number },
+  total: {
+    sessions: number;
+    uploads: number;
+    invocations: number;
+    merges: number;
+    lambdaMs: number;
+  },
   session: Shape["session"],
   settings: Settings,
   measured: Measured,
 ): Pick<Outcome, "dollarsPerMonth" | "dollarsPerThousandSessions"> {
   const { s3, sqs, lambda, worker } = PRICES;
   const { end } = measured;
-  const writes = total.uploads + total.merges + total.invocations * measured.rowFilesPerInvocation + total.sessions * end.writes;
+  const writes =
+    total.uploads +
+    total.merges +
+    total.invocations * measured.rowFilesPerInvocation +
+    total.sessions * end.writes;
   const reads = total.uploads + total.merges + total.sessions * end.reads;
   // Sent by the bucket, received and deleted up to ten at a time.
   const messages = total.uploads * 1.2 + total.sessions * end.sqs;
-  const stored = total.sessions * (session.uploads * session.uploadBytes + measured.derivedBytes) * CHUNK_DAYS;
+  const stored =
+    total.sessions * (session.uploads * session.uploadBytes + measured.derivedBytes) * CHUNK_DAYS;
   const day = {
     "Worker requests": total.uploads * worker.request,
     "Worker CPU": total.uploads * measured.edgeCpuMs * worker.cpuMs,

@@ -16,7 +16,11 @@ export default defineConfig({
   description: "Session replay on an edge function, a bucket and a Lambda",
   srcDir: ROOT,
   // Only what is listed here is a page; other folders have READMEs of packages in them.
-  srcExclude: ["!(README|CHANGELOG|CONTRIBUTING|docs|spec|infra)/**", "**/node_modules/**", "docs/**/node_modules/**"],
+  srcExclude: [
+    "!(README|CHANGELOG|CONTRIBUTING|docs|spec|infra)/**",
+    "**/node_modules/**",
+    "docs/**/node_modules/**",
+  ],
   rewrites: {
     "README.md": "index.md",
     "spec/README.md": "spec/index.md",
