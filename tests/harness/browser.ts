@@ -8,15 +8,20 @@ const CANDIDATES = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** Starts Chromium: `CHROME_BIN`, Playwright's own, or an installed one. It asks nothing of the network by itself. */
-export function launchBrowser(): Promise<Browser> {
+/** Chromium's program: `CHROME_BIN`, Playwright's own, or an installed one. */
+export function chromiumPath(): string {
   const own = existsSync(chromium.executablePath()) ? [chromium.executablePath()] : [];
   const executablePath = [...own, ...CANDIDATES].find((path) => path && existsSync(path));
   if (executablePath === undefined) {
     throw new Error("no Chromium is installed: `cargo xtask doctor` tells how to get one");
   }
+  return executablePath;
+}
+
+/** Starts Chromium. It asks nothing of the network by itself. */
+export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath,
+    executablePath: chromiumPath(),
     args: [
       "--no-sandbox",
       "--disable-gpu",

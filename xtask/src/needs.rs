@@ -273,6 +273,40 @@ fn install_chromium(tree: &Tree) -> Result<()> {
     })
 }
 
+/// A browser beside Chromium.
+struct OtherBrowser {
+    name: &'static str,
+    is_there: fn() -> bool,
+    packages: &'static [&'static str],
+}
+
+const OTHER_BROWSERS: [OtherBrowser; 2] = [
+    OtherBrowser {
+        name: "Firefox",
+        is_there: || which("firefox-esr").or_else(|| which("firefox")).is_some(),
+        packages: &["firefox-esr"],
+    },
+    OtherBrowser {
+        name: "WebKit",
+        is_there: || ["WebKitWebDriver", "xvfb-run"].iter().all(|program| which(program).is_some()),
+        packages: &["webkit2gtk-driver", "xvfb", "xauth"],
+    },
+];
+
+/// Installs Firefox and `WebKit` where that works. Where it does not, the tests in them are skipped by name, with what is missing, and
+/// this says why.
+pub(crate) fn other_browsers() {
+    for OtherBrowser { name, is_there, packages } in OTHER_BROWSERS {
+        if is_there() {
+            continue;
+        }
+        println!("{name} is missing");
+        if let Err(error) = apt_get_install(packages) {
+            println!("  tests in {name} are skipped: {error:#}");
+        }
+    }
+}
+
 fn on_path(name: &str) -> Result<String> {
     which(name)
         .map(|path| path.display().to_string())

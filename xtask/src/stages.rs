@@ -162,6 +162,7 @@ fn unit(run: &mut Run) -> Result<()> {
 
 fn web(run: &mut Run) -> Result<()> {
     parts::sites(run.tree)?;
+    needs::other_browsers();
     for (workspace, script) in
         [("recorder", "test"), ("player", "test"), ("player", "test:browser"), ("local/demo", "test")]
     {

@@ -34,11 +34,15 @@ export function watchVisibility(emit: Emit, leaving: Leaving, guard: Guard): () 
     }
     left = false;
   });
+  // Firefox lets go of most of what a closing tab asks for at `pagehide`; what is asked for before that arrives.
+  const onBeforeUnload = guard(() => leaving.hidden());
   document.addEventListener("visibilitychange", onVisibility);
+  window.addEventListener("beforeunload", onBeforeUnload);
   window.addEventListener("pagehide", onPageHide);
   window.addEventListener("pageshow", onPageShow);
   return () => {
     document.removeEventListener("visibilitychange", onVisibility);
+    window.removeEventListener("beforeunload", onBeforeUnload);
     window.removeEventListener("pagehide", onPageHide);
     window.removeEventListener("pageshow", onPageShow);
   };
