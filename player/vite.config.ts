@@ -1,6 +1,13 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
+/** Whether a module is one that the watching screen shares with others. */
+function isShared(id: string): boolean {
+  return /\/node_modules\/svelte\/|\/icons\/x\.|\/src\/(main|format|route|access|entries\/trace|session\/manifest|ui\/(App|ThemeButton|theme|TokenForm|Notice|Brand|failure)\.)/.test(
+    id,
+  );
+}
+
 export default defineConfig({
   // Relative, so that the folder works under any path of any host.
   base: "./",
@@ -11,6 +18,12 @@ export default defineConfig({
     // Inlined assets would need `data:` in more directives of the policy than pictures and fonts do.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        // What every screen needs in one file: several small ones weigh more (test/budget.test.ts).
+        codeSplitting: { groups: [{ name: "shared", test: isShared }] },
+      },
+    },
   },
   test: {
     projects: [

@@ -3,8 +3,9 @@
 import { fileURLToPath } from "node:url";
 import { manifestOf } from "./e2e/manifest.ts";
 import { visit } from "./e2e/shop.ts";
-import { link, seek } from "./e2e/watching.ts";
+import { link } from "./e2e/watching.ts";
 import { launchBrowser } from "./harness/browser.ts";
+import { inState, seek } from "./harness/player.ts";
 import { startStack } from "./harness/stack.ts";
 
 const FOLDER = new URL("../docs/pictures/", import.meta.url);
@@ -22,7 +23,9 @@ try {
   for (const colorScheme of ["light", "dark"] as const) {
     const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 800 } });
     await page.goto(link(stack.up, seen.session));
+    await inState(page, "paused");
     await seek(page, checkout.at_ms);
+    await inState(page, "paused");
     await page.mouse.move(640, 5);
     await page.evaluate(() => document.fonts.ready);
     const path = fileURLToPath(new URL(`player-${colorScheme}.png`, FOLDER));

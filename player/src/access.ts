@@ -5,6 +5,7 @@
  * a token to a stranger. A token is kept for as long as the tab, and given to no edge but the one it was kept for.
  */
 
+import { parseTraceTemplate } from "./entries/trace.ts";
 import type { Credential } from "./source/edge-calls.ts";
 
 export interface Access {
@@ -15,6 +16,8 @@ export interface Access {
   assets: string[];
   /** Origins of pages that may embed the player and drive it: the same as in the player's headers. */
   embedders: string[];
+  /** The page of a trace in the user's tracing tool, with `{trace}` in the place of its id. */
+  trace: string | null;
 }
 
 const EDGE_KEY = "tapedeck.edge";
@@ -32,7 +35,8 @@ export class ConfigError extends Error {
 export async function readAccess(): Promise<Access> {
   const response = await fetch("./tapedeck.json", { cache: "no-cache" });
   if (response.status === 404) {
-    return { edge: sessionStorage.getItem(EDGE_KEY), deployed: false, assets: [], embedders: [] };
+    const edge = sessionStorage.getItem(EDGE_KEY);
+    return { edge, deployed: false, assets: [], embedders: [], trace: null };
   }
   if (!response.ok)
     throw new ConfigError(
@@ -41,18 +45,27 @@ export async function readAccess(): Promise<Access> {
   const config: unknown = await response.json().catch((cause: unknown) => {
     throw new ConfigError("tapedeck.json is not JSON", { cause });
   });
-  const fields = (config ?? {}) as { edge?: unknown; assets?: unknown; embedders?: unknown };
-  const lists = {
+  const fields = (config ?? {}) as Record<"edge" | "assets" | "embedders" | "trace", unknown>;
+  const rest = {
     assets: origins(fields.assets, "assets"),
     embedders: origins(fields.embedders, "embedders"),
+    trace: traceOf(fields.trace),
   };
   // A player for tapes and plain URLs alone has no edge.
   if (fields.edge === undefined)
-    return { edge: sessionStorage.getItem(EDGE_KEY), deployed: false, ...lists };
+    return { edge: sessionStorage.getItem(EDGE_KEY), deployed: false, ...rest };
   const edge = parseEdge(fields.edge);
   if (edge === null)
     throw new ConfigError("tapedeck.json names no edge that is an http or https URL");
-  return { edge, deployed: true, ...lists };
+  return { edge, deployed: true, ...rest };
+}
+
+function traceOf(value: unknown): string | null {
+  if (value === undefined) return null;
+  const template = parseTraceTemplate(value);
+  if (template === null)
+    throw new ConfigError("tapedeck.json's trace is no http or https URL with {trace} in it");
+  return template;
 }
 
 function origins(value: unknown, field: string): string[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { browserName, clock, duration, shortUrl } from "./format.ts";
+import { browserName, byteCount, clock, duration, lastOfPath, shortUrl } from "./format.ts";
 
 it.each([
   [0, 0, "0:00"],
@@ -53,4 +53,20 @@ describe("browserName", () => {
 
 it("a URL is shown without its scheme", () => {
   expect(shortUrl("https://shop.example/cart")).toBe("shop.example/cart");
+});
+
+it.each([
+  ["https://shop.example/api/v2/orders?x=1", "/v2/orders?x=1"],
+  ["/api", "/api"],
+  ["https://shop.example", "/"],
+])("of %s the end is %s", (url, end) => {
+  expect(lastOfPath(url)).toBe(end);
+});
+
+it.each([
+  [840, "840 B"],
+  [52_110, "52 KB"],
+  [3_400_000, "3.4 MB"],
+])("%i bytes are %s", (count, text) => {
+  expect(byteCount(count)).toBe(text);
 });

@@ -77,3 +77,11 @@ export function byteCount(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
+
+/** The end of a URL's path and its query: what tells requests apart in a narrow place. */
+export function lastOfPath(url: string): string {
+  const parsed = URL.parse(url, "https://page.invalid/");
+  if (parsed === null) return url;
+  const parts = parsed.pathname.split("/").filter(Boolean);
+  return `/${parts.slice(-2).join("/")}${parsed.search}`;
+}

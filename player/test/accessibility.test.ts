@@ -2,23 +2,18 @@
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchBrowser } from "../../tests/harness/browser.ts";
-import { inState } from "./browser.ts";
-import { makeUp } from "./recording.ts";
+import { inState } from "../../tests/harness/player.ts";
 import { type Stack, startStack } from "./server.ts";
+import { telling } from "./telling.ts";
 
 let browser: Browser;
 let stack: Stack;
 let axe: string;
 
-const recording = makeUp({
-  startMs: Date.now() - 3_600_000,
-  minutes: 20,
-  chunkSeconds: 20,
-  checkpointEvery: 6,
-});
+const recording = telling(Date.now() - 3_600_000, 50);
 
 beforeAll(async () => {
   [browser, stack, axe] = await Promise.all([
@@ -42,15 +37,10 @@ const SCREENS: Record<string, (page: Page) => Promise<void>> = {
     await page.goto(stack.link(recording));
     await inState(page, "paused");
   },
-  "the pages of a session": async (page) => {
+  "a picture in real size": async (page) => {
     await page.goto(stack.link(recording));
     await inState(page, "paused");
-    await page.getByRole("tab", { name: "Pages" }).click();
-  },
-  "the facts of a session": async (page) => {
-    await page.goto(stack.link(recording));
-    await inState(page, "paused");
-    await page.getByRole("tab", { name: "Session" }).click();
+    await page.getByTestId("size").selectOption("real");
   },
   "the help": async (page) => {
     await page.goto(stack.link(recording));
@@ -68,30 +58,59 @@ describe.each([
   ["light", { width: 1280, height: 800 }],
   ["light", { width: 360, height: 740 }],
 ] as const)("%s, %o", (colorScheme, viewport) => {
+  let context: BrowserContext;
+  let page: Page;
+  beforeEach(async () => {
+    context = await browser.newContext({ colorScheme, viewport, reducedMotion: "reduce" });
+    page = await context.newPage();
+  });
+  afterEach(() => context.close());
+
   it.each(Object.keys(SCREENS))("%s", async (name) => {
-    const context = await browser.newContext({ colorScheme, viewport, reducedMotion: "reduce" });
-    const page = await context.newPage();
     await SCREENS[name]?.(page);
-    await page.evaluate(axe);
-    const violations = await page.evaluate(async () => {
-      const { run } = (
-        globalThis as unknown as {
-          axe: { run: (context: object, options: object) => Promise<unknown> };
-        }
-      ).axe;
-      // The recorded page is what it was.
-      const results = await run({ exclude: ["iframe"] }, { iframes: false });
-      const { violations } = results as {
-        violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
-      };
-      return violations.map(
-        ({ id, nodes }) =>
-          `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join("\n")}`,
-      );
-    });
-    expect(violations).toEqual([]);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    expect(overflow).toBeLessThanOrEqual(0);
-    await context.close();
+    await check(page);
+  });
+
+  it("what stands beside the picture", async () => {
+    await page.goto(stack.link(recording, `&at=${recording.manifest.started_ms + 58_000}`));
+    await inState(page, "paused");
+    for (const panel of ["Console", "Network", "Errors", "Vitals", "Session"]) {
+      await page.getByRole("tab", { name: panel }).click();
+      await page.getByTestId("coverage").waitFor({ state: "detached" });
+      if (panel !== "Vitals" && panel !== "Session") {
+        await page.getByTestId("entry").last().click();
+        await page.getByTestId("details").waitFor();
+      }
+      await check(page);
+      if (panel !== "Errors") continue;
+      await page.getByTestId("story").click();
+      await page.getByTestId("copy-story").waitFor();
+      await check(page);
+      await page.keyboard.press("Escape");
+    }
   });
 });
+
+/** Nothing that axe finds, and nothing wider than the window. */
+async function check(page: Page): Promise<void> {
+  await page.evaluate(axe);
+  const violations = await page.evaluate(async () => {
+    const { run } = (
+      globalThis as unknown as {
+        axe: { run: (context: object, options: object) => Promise<unknown> };
+      }
+    ).axe;
+    // The recorded page is what it was.
+    const results = await run({ exclude: ["iframe"] }, { iframes: false });
+    const { violations } = results as {
+      violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
+    };
+    return violations.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join("\n")}`,
+    );
+  });
+  expect(violations).toEqual([]);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+}

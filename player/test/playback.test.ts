@@ -3,7 +3,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchBrowser } from "../../tests/harness/browser.ts";
-import { inState, replayedText, seek } from "./browser.ts";
+import { inState, replayedText, seek } from "../../tests/harness/player.ts";
 import {
   checkpoint,
   clockText,
@@ -124,6 +124,7 @@ describe("a recorded session", () => {
     await page.getByTestId("error-mark").click();
     expect((await inState(page, "paused")).timeMs).toBe(errorMs);
     await page.keyboard.press("Home");
+    await page.getByRole("tab", { name: "Errors" }).click();
     await page.getByTestId("error-entry").click();
     expect((await inState(page, "paused")).timeMs).toBe(errorMs);
     expect(await page.getByTestId("error-entry").textContent()).toContain("TypeError");

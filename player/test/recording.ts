@@ -265,11 +265,15 @@ export interface MadeUp {
   chunkSeconds: number;
   /** Every so many chunks begin with a checkpoint. */
   checkpointEvery: number;
+  /** Text that each chunk holds beside what is shown. */
+  ballastBytes?: number;
 }
 
 /** A page with a clock that tells the second in its text, for as long as is wanted. */
-export function makeUp({ startMs, minutes, chunkSeconds, checkpointEvery }: MadeUp): Recording {
+export function makeUp(wanted: MadeUp): Recording {
+  const { startMs, minutes, chunkSeconds, checkpointEvery, ballastBytes = 0 } = wanted;
   const page = "mmmmmmmm";
+  const ballast = "x".repeat(ballastBytes);
   const chunks: StoredChunk[] = [];
   const session = sessionIdAt(startMs);
   for (let seq = 0; seq < (minutes * 60) / chunkSeconds; seq++) {
@@ -287,6 +291,11 @@ export function makeUp({ startMs, minutes, chunkSeconds, checkpointEvery }: Made
         const payload = { type: "TypeError", message: `x is undefined at second ${s}` };
         events.push({ type: 5, timestamp, data: { tag: "tapedeck.error", payload } });
       }
+    }
+    if (ballastBytes > 0) {
+      const payload = { name: "ballast", properties: { text: ballast } };
+      const timestamp = startMs + seq * chunkSeconds * 1000 + 500;
+      events.push({ type: 5, timestamp, data: { tag: "tapedeck.custom", payload } });
     }
     chunks.push(storedChunk(page, seq, events as eventWithTime[]));
   }

@@ -9,7 +9,7 @@ import { chunkName, type Manifest } from "../src/session/manifest.ts";
 import type { Recording, StoredChunk } from "./recording.ts";
 import type { StoredTable } from "./tables.ts";
 
-const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
+export const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 export const TOKEN = "a-token-for-tests";
 /** What the edge gives out for every session. */
 export const GRANT = "a-grant-for-tests";
@@ -20,6 +20,8 @@ export interface Stack {
   store: string;
   /** Chunks that were asked of the store, in order, also in vain. */
   fetched: string[];
+  /** Files of the player that were asked for, in order. */
+  served: string[];
   /** Calls that the edge answered, as `method path`. */
   calls: string[];
   /** Faults and delays, free to be changed at any time. */
@@ -62,6 +64,7 @@ export async function startStack(): Promise<Stack> {
   const tables: StoredTable[] = [];
   const fetched: string[] = [];
   const calls: string[] = [];
+  const served: string[] = [];
   const behaviour: Behaviour = {
     storeDelayMs: 0,
     urlLifeMs: 900_000,
@@ -198,8 +201,14 @@ export async function startStack(): Promise<Stack> {
   const player = await listen(async (request, response) => {
     for (const [name, value] of filled) response.setHeader(name, value);
     const path = normalize(new URL(request.url ?? "", "http://player").pathname);
-    if (path === "/tapedeck.json") return json(response, 200, { edge: edge.origin });
-    const file = join(DIST, path === "/" ? "index.html" : path);
+    if (path === "/tapedeck.json")
+      return json(response, 200, {
+        edge: edge.origin,
+        trace: "https://traces.example/trace/{trace}",
+      });
+    const name = path === "/" ? "index.html" : path;
+    served.push(name);
+    const file = join(DIST, name);
     const body = await readFile(file).catch(() => null);
     if (body === null) return end(response, 404, "not found");
     response
@@ -212,6 +221,7 @@ export async function startStack(): Promise<Stack> {
     edge: edge.origin,
     store: store.origin,
     fetched,
+    served,
     calls,
     behaviour,
     add(recording, { newer = [], manifest = recording.manifest } = {}) {

@@ -3,8 +3,8 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { launchBrowser } from "../../tests/harness/browser.ts";
+import { inState, replayedText, seek } from "../../tests/harness/player.ts";
 import { encodeTape, inTapeOrder } from "../src/export/tape.ts";
-import { inState, replayedText, seek } from "./browser.ts";
 import { clockText, makeUp } from "./recording.ts";
 import { type Stack, startStack } from "./server.ts";
 

@@ -5,10 +5,11 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { launchBrowser } from "../harness/browser.ts";
 import { Bucket } from "../harness/bucket.ts";
+import { inState, replayed, seek } from "../harness/player.ts";
 import { manifestOf } from "./manifest.ts";
 import { keysWith, readAll } from "./objects.ts";
 import { CARD, PASSWORD, type Visit, visit } from "./shop.ts";
-import { countTraffic, link, replayed, seek, settled } from "./watching.ts";
+import { countTraffic, link } from "./watching.ts";
 
 const stack = inject("stack");
 const bucket = new Bucket(stack.up);
@@ -44,7 +45,7 @@ describe("half a minute in the demo shop", () => {
     const page = await browser.newPage();
     const traffic = countTraffic(page, stack.up);
     await page.goto(link(stack.up, seen.session));
-    await settled(page);
+    await inState(page, "paused");
     expect(page.url(), "the token leaves the address bar").not.toContain(stack.up.viewer_token);
 
     const middle_ms = (manifest.started_ms + manifest.ended_ms) / 2;
@@ -55,6 +56,7 @@ describe("half a minute in the demo shop", () => {
     const sights = during.sort((a, b) => fromMiddle(a.at_ms) - fromMiddle(b.at_ms));
     for (const sight of sights) {
       await seek(page, sight.at_ms);
+      await inState(page, "paused");
       const heading = (await replayed(page)).locator("h1").first();
       const when = `${sight.at_ms - manifest.started_ms} ms after the start`;
       expect(await heading.textContent(), when).toBe(sight.heading);

@@ -3,9 +3,10 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { launchBrowser } from "../harness/browser.ts";
+import { inState, replayed } from "../harness/player.ts";
 import { gzip, makeBody, makeSession, type Session } from "../harness/upload.ts";
 import { manifestOf } from "./manifest.ts";
-import { countTraffic, link, replayed, settled } from "./watching.ts";
+import { countTraffic, link } from "./watching.ts";
 
 const MINUTE_MS = 60_000;
 const CHUNK_MS = 20_000;
@@ -28,7 +29,7 @@ test("opened at minute 15 it fetches under a fifth of its chunks", async () => {
   const page = await browser.newPage();
   const traffic = countTraffic(page, stack.up);
   await page.goto(link(stack.up, session.id, session.start_ms + 15 * MINUTE_MS + 500));
-  await settled(page, ["paused"]);
+  await inState(page, "paused");
   const clock = (await replayed(page)).locator("#clock");
   await expect.poll(() => clock.textContent()).toBe(String(15 * 60));
   expect(traffic.chunks.length).toBeGreaterThan(0);

@@ -39,6 +39,11 @@ export class Entries {
     this.#max = max;
   }
 
+  /** Grows with each chunk that is added. */
+  get version(): number {
+    return this.#chunks.size;
+  }
+
   has(chunk: string): boolean {
     return this.#chunks.has(chunk);
   }

@@ -1,6 +1,6 @@
 /** What a recording tells beside the picture: the custom events of spec/events.md, as the panels show them. */
 
-import type { Environment } from "../session/manifest.ts";
+import type { Browser, Environment } from "../session/manifest.ts";
 
 /** One thing that happened. Times are Unix milliseconds by the client's clock. */
 export type Entry = Place & Fact;
@@ -15,6 +15,7 @@ export interface Place {
 
 export type Fact =
   | Opened
+  | BrowserChange
   | ConsoleLine
   | Request
   | Failure
@@ -42,6 +43,12 @@ export interface Opened {
 
 export const LEVELS = ["error", "warn", "info", "log", "debug"] as const;
 export type Level = (typeof LEVELS)[number];
+
+/** What the browser tells of itself has changed. */
+export interface BrowserChange {
+  kind: "browser";
+  browser: Browser;
+}
 
 export interface ConsoleLine {
   kind: "console";

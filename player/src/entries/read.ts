@@ -1,5 +1,5 @@
 import { EventType, type eventWithTime } from "@rrweb/types";
-import { parseEnvironment } from "../session/manifest.ts";
+import { parseBrowser, parseEnvironment } from "../session/manifest.ts";
 import { type Cause, type Fact, LEVELS, type Level } from "./entry.ts";
 
 /** Bounds of what is copied out of one event, in characters and items: a recording is written by strangers. */
@@ -35,6 +35,8 @@ function read(tag: string, fields: Fields): Fact | null {
         referrer: text(fields.referrer, BOUNDS.url),
         environment: parseEnvironment(fields),
       };
+    case "tapedeck.browser":
+      return { kind: "browser", browser: parseBrowser(fields) };
     case "tapedeck.console":
       return {
         kind: "console",

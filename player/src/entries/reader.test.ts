@@ -12,9 +12,11 @@ function setUp(fetch: (name: string, signal: AbortSignal) => Promise<Packed>) {
   const asked: string[] = [];
   const told: Reading[] = [];
   const reader = new EntryReader(
-    (name, signal) => {
-      asked.push(name);
-      return fetch(name, signal);
+    {
+      chunk(name, signal) {
+        asked.push(name);
+        return fetch(name, signal);
+      },
     },
     { index: async () => EMPTY },
     entries,

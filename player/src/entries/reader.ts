@@ -1,6 +1,5 @@
 import type { Decoder } from "../load/decoder.ts";
-import type { Packed } from "../source/source.ts";
-import { SourceError } from "../source/source.ts";
+import { type Source, SourceError } from "../source/source.ts";
 import type { Entries } from "./entries.ts";
 
 /** How a reading gets on. */
@@ -15,6 +14,8 @@ export interface Reading {
   trouble: Error | null;
 }
 
+export const NOT_READING: Reading = { running: false, done: 0, of: 0, lost: 0, trouble: null };
+
 const FETCHES_MAX = 3;
 
 /**
@@ -22,22 +23,22 @@ const FETCHES_MAX = 3;
  * a few chunks at a time in the worker.
  */
 export class EntryReader {
-  readonly #fetch: (name: string, signal: AbortSignal) => Promise<Packed>;
+  readonly #source: Pick<Source, "chunk">;
   readonly #decoder: Pick<Decoder, "index">;
   readonly #entries: Entries;
   readonly #onchange: (reading: Reading) => void;
   #running: AbortController | null = null;
   /** Never asked for again: they would fail again. */
   readonly #lost = new Set<string>();
-  #reading: Reading = { running: false, done: 0, of: 0, lost: 0, trouble: null };
+  #reading = NOT_READING;
 
   constructor(
-    fetch: (name: string, signal: AbortSignal) => Promise<Packed>,
+    source: Pick<Source, "chunk">,
     decoder: Pick<Decoder, "index">,
     entries: Entries,
     onchange: (reading: Reading) => void,
   ) {
-    this.#fetch = fetch;
+    this.#source = source;
     this.#decoder = decoder;
     this.#entries = entries;
     this.#onchange = onchange;
@@ -82,7 +83,7 @@ export class EntryReader {
     // It may have been played in the meantime.
     if (this.#entries.has(name)) return;
     try {
-      const index = await this.#decoder.index(await this.#fetch(name, signal));
+      const index = await this.#decoder.index(await this.#source.chunk(name, signal));
       if (!signal.aborted) this.#entries.add(name, index);
     } catch (error) {
       if (signal.aborted) return;

@@ -14,6 +14,8 @@ export function wordsOf(entry: Entry): Words {
   switch (entry.kind) {
     case "opened":
       return { did: "Opened", what: entry.title || shortUrl(entry.url) };
+    case "browser":
+      return { did: "Browser changed:", what: JSON.stringify(entry.browser) };
     case "navigation":
       return { did: "Went to", what: shortUrl(entry.to) };
     case "click":

@@ -7,7 +7,6 @@ import type { Packed } from "../source/source.ts";
 import { sanitise } from "./sanitise.ts";
 import { settleTimes } from "./settle.ts";
 import { type Summary, summarise } from "./summary.ts";
-import { inflateZstd } from "./zstd.ts";
 
 /** The ceilings of spec/upload.md: no edge admits more. */
 export const CHUNK_LIMITS = {
@@ -81,6 +80,8 @@ async function inflate(packed: Packed): Promise<{ text: string; bytes: number }>
     throw new DecodeError(
       `frame is ${inflatedBytes} bytes inflated, limit is ${TAPE_LIMITS.frameInflatedBytesMax}`,
     );
+  // Chunks do without the decoder.
+  const { inflateZstd } = await import("./zstd.ts");
   try {
     const bytes = inflateZstd(body, inflatedBytes);
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), bytes: bytes.length };

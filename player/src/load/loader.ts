@@ -14,7 +14,7 @@ export interface LoaderLimits {
 export const LOADER_LIMITS: LoaderLimits = {
   fetchesMax: 6,
   // As objects, events weigh some three times their text.
-  keptBytesMax: 64 * 1024 * 1024,
+  keptBytesMax: 32 * 1024 * 1024,
   retryMs: 4_000,
 };
 

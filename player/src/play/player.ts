@@ -3,7 +3,13 @@ import type { Decoded } from "../load/decode.ts";
 import type { Decoder } from "../load/decoder.ts";
 import { Loader } from "../load/loader.ts";
 import { type Idle, idleAt, idleStretches } from "../session/idle.ts";
-import { type ChunkRef, chunkName, type Manifest, type NewerChunk } from "../session/manifest.ts";
+import {
+  type ChunkRef,
+  type ColorScheme,
+  chunkName,
+  type Manifest,
+  type NewerChunk,
+} from "../session/manifest.ts";
 import { type LearnedChunk, modelOf } from "../session/model.ts";
 import { type Hole, holesOf, nextChange, type Plan, pageAt, plan } from "../session/plan.ts";
 import { inTab } from "../session/tabs.ts";
@@ -243,6 +249,15 @@ export class Player {
     this.#skipsIdle = skips;
     this.#update();
     this.#publish();
+  }
+
+  setTrail(trail: boolean): void {
+    this.#stage.setTrail(trail);
+  }
+
+  /** Which colours the visitor preferred at the moment that is shown. */
+  setColorScheme(scheme: ColorScheme): void {
+    this.#stage.setColorScheme(scheme);
   }
 
   /** Shows the pages of one tab only, or with null of that with which the visitor was last. */

@@ -1,5 +1,6 @@
 import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime, IncrementalSource, MouseInteractions } from "@rrweb/types";
+import type { ColorScheme } from "../session/manifest.ts";
 import { continues, joined, type Piece, samePieces } from "./pieces.ts";
 
 /**
@@ -18,6 +19,8 @@ export class Stage {
   #page: string | null = null;
   #pieces: readonly Piece[] = [];
   #speed = 1;
+  #trail = false;
+  #colorScheme: ColorScheme = "light";
   #playing = false;
   /** The moment that is on the stage, while it does not play. */
   #atMs = 0;
@@ -72,6 +75,18 @@ export class Stage {
     this.#replayer?.setConfig({ speed });
   }
 
+  /** Whether the pointer leaves a trail. */
+  setTrail(trail: boolean): void {
+    this.#trail = trail;
+    this.#replayer?.setConfig({ mouseTail: trail && TRAIL });
+  }
+
+  /** What the page's `prefers-color-scheme` is. */
+  setColorScheme(scheme: ColorScheme): void {
+    this.#colorScheme = scheme;
+    if (this.#replayer !== null) this.#replayer.iframe.style.colorScheme = scheme;
+  }
+
   clear(): void {
     this.#replayer?.destroy();
     this.#replayer = null;
@@ -107,10 +122,10 @@ export class Stage {
       showWarning: false,
       // The keyboard belongs to the player.
       triggerFocus: false,
-      mouseTail: matchMedia("(prefers-reduced-motion: reduce)").matches
-        ? false
-        : { duration: 600, lineCap: "round", lineWidth: 3, strokeStyle: "#e8743b" },
+      mouseTail: this.#trail && TRAIL,
     });
+    // A framed document's prefers-color-scheme is the frame's used scheme (https://drafts.csswg.org/css-color-adjust-1/#color-scheme-effect).
+    replayer.iframe.style.colorScheme = this.#colorScheme;
     replayer.iframe.title = "Recorded page";
     replayer.iframe.tabIndex = -1;
     replayer.on("resize", (size) => {
@@ -120,6 +135,13 @@ export class Stage {
     return replayer;
   }
 }
+
+const TRAIL = {
+  duration: 600,
+  lineCap: "round",
+  lineWidth: 3,
+  strokeStyle: "#e8743b",
+} as const;
 
 /** The year 2286: after any event, and still exact to the half millisecond. */
 const FAR_MS = 1e13;

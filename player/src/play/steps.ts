@@ -1,5 +1,5 @@
 import type { Manifest } from "../session/manifest.ts";
-import { segments } from "../session/plan.ts";
+import { rightFrom, segments } from "../session/plan.ts";
 import { isPosition, joined, type Piece } from "./pieces.ts";
 
 /**
@@ -33,13 +33,10 @@ function eventBeside(pieces: readonly Piece[], timeMs: number, direction: 1 | -1
 
 function chunkEdge({ pages, started_ms, ended_ms }: Manifest, timeMs: number, on: boolean): number {
   const chunks = pages.flatMap((page) => page.chunks);
-  return on
-    ? chunks.reduce(
-        (ms, { first_ms }) => (first_ms > timeMs ? Math.min(ms, first_ms) : ms),
-        ended_ms - 1,
-      )
-    : chunks.reduce(
-        (ms, { last_ms }) => (last_ms < timeMs ? Math.max(ms, last_ms) : ms),
-        started_ms,
-      );
+  if (!on) {
+    const ends = chunks.map(({ last_ms }) => last_ms).filter((ms) => ms < timeMs);
+    return Math.max(started_ms, ...ends);
+  }
+  const starts = chunks.map(rightFrom).filter((ms) => ms > timeMs);
+  return Math.min(ended_ms - 1, ...starts);
 }

@@ -18,8 +18,26 @@ export interface Manifest {
 export interface Environment {
   release?: string;
   environment?: string;
-  browser?: { user_agent?: string; viewport?: [number, number] };
+  browser?: Browser;
 }
+
+/** What a browser tells of itself; each may be absent. */
+export interface Browser {
+  user_agent?: string;
+  languages?: string[];
+  time_zone?: string;
+  viewport?: [number, number];
+  screen?: [number, number];
+  pixel_ratio?: number;
+  cores?: number;
+  memory_gb?: number;
+  connection?: { type?: string; rtt_ms?: number; save_data?: boolean };
+  extensions?: string[];
+  color_scheme?: ColorScheme;
+}
+
+/** What the visitor prefers. */
+export type ColorScheme = "light" | "dark";
 
 export interface Page {
   page: string;
@@ -177,18 +195,38 @@ export function parseEnvironment(value: unknown): Environment {
   if (typeof environment.release === "string") result.release = environment.release.slice(0, 200);
   if (typeof environment.environment === "string")
     result.environment = environment.environment.slice(0, 200);
-  if (typeof environment.browser === "object" && environment.browser !== null) {
-    const { user_agent, viewport } = environment.browser as Record<string, unknown>;
-    result.browser = {};
-    if (typeof user_agent === "string") result.browser.user_agent = user_agent.slice(0, 1000);
-    if (
-      Array.isArray(viewport) &&
-      typeof viewport[0] === "number" &&
-      typeof viewport[1] === "number"
-    ) {
-      result.browser.viewport = [viewport[0], viewport[1]];
-    }
+  if (isObject(environment.browser)) result.browser = parseBrowser(environment.browser);
+  return result;
+}
+
+/** The fields of `browser` in spec/events.md that are of their form. */
+export function parseBrowser(browser: Record<string, unknown>): Browser {
+  const result: Browser = {};
+  if (typeof browser.user_agent === "string") result.user_agent = browser.user_agent.slice(0, 1000);
+  if (typeof browser.time_zone === "string") result.time_zone = browser.time_zone.slice(0, 200);
+  for (const name of ["pixel_ratio", "cores", "memory_gb"] as const) {
+    const value = browser[name];
+    if (typeof value === "number") result[name] = value;
   }
+  for (const name of ["viewport", "screen"] as const) {
+    const [width, height] = Array.isArray(browser[name]) ? (browser[name] as unknown[]) : [];
+    if (typeof width === "number" && typeof height === "number") result[name] = [width, height];
+  }
+  for (const name of ["languages", "extensions"] as const) {
+    const value = browser[name];
+    if (Array.isArray(value))
+      result[name] = value.slice(0, 20).map((item) => text(item).slice(0, 200));
+  }
+  if (isObject(browser.connection)) {
+    const { type, rtt_ms, save_data } = browser.connection;
+    result.connection = {
+      ...(typeof type === "string" ? { type: type.slice(0, 200) } : {}),
+      ...(typeof rtt_ms === "number" ? { rtt_ms } : {}),
+      ...(typeof save_data === "boolean" ? { save_data } : {}),
+    };
+  }
+  if (browser.color_scheme === "light" || browser.color_scheme === "dark")
+    result.color_scheme = browser.color_scheme;
   return result;
 }
 
@@ -203,10 +241,12 @@ function parsePosition(value: unknown): Position {
 }
 
 export function object(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new FormatError(`${what} is ${kind(value)}, expected an object`);
-  }
-  return value as Record<string, unknown>;
+  if (!isObject(value)) throw new FormatError(`${what} is ${kind(value)}, expected an object`);
+  return value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function array(value: unknown, what: string): unknown[] {

@@ -133,7 +133,7 @@ export function holesOf(page: Page): Hole[] {
 }
 
 /** From when a chunk behind a hole shows the right picture: where it begins with a checkpoint, only from the full snapshot on. */
-function rightFrom(chunk: Chunk): number {
+export function rightFrom(chunk: Chunk): number {
   const [checkpoint] = chunk.checkpoints;
   if (checkpoint === undefined) return chunk.first_ms;
   const [snapshotMs, metaIndex] = checkpoint;

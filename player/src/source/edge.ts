@@ -10,7 +10,7 @@ import { callEdge, type EdgeAccess } from "./edge-calls.ts";
 import { urlRanges } from "./ranges.ts";
 import { bodyOf, reach, readable, retried } from "./reach.ts";
 import { type Moment, type Packed, type Source, SourceError, type View } from "./source.ts";
-import { TapeSource } from "./tape.ts";
+import type { TapeSource } from "./tape.ts";
 
 /** spec/viewer-api.md: names in one call. */
 const SIGN_NAMES_MAX = 256;
@@ -28,7 +28,7 @@ export class EdgeSource implements Source {
   /** By our clock, which may differ from the edge's. */
   readonly #urls = new Map<string, { url: string; expiresMs: number }>();
   #signing: { names: Set<string>; done: Promise<void> } | null = null;
-  #tape: { key: string; url: string; source: TapeSource } | null = null;
+  #tape: { key: string; url: string; source: () => Promise<TapeSource> } | null = null;
   /** Whether the tape is what plays, which is decided once: names of frames are not names of chunks. */
   #fromTape: boolean | null = null;
 
@@ -54,16 +54,18 @@ export class EdgeSource implements Source {
       };
     });
     if (this.#tape !== null && this.#fromTape === null && view.newer.length === 0) {
-      this.#fromTape = (await this.#tape.source.chunkCount(signal)) >= chunks;
+      const tape = await this.#tape.source();
+      this.#fromTape = (await tape.chunkCount(signal)) >= chunks;
     }
     this.#fromTape ??= false;
     if (!this.#fromTape || this.#tape === null) return view;
-    const { manifest } = await this.#tape.source.view(at, signal);
+    const { manifest } = await (await this.#tape.source()).view(at, signal);
     return { manifest, newer: [], nowMs: view.nowMs };
   }
 
-  chunk(name: string, signal: AbortSignal): Promise<Packed> {
-    if (this.#fromTape && this.#tape !== null) return this.#tape.source.chunk(name, signal);
+  async chunk(name: string, signal: AbortSignal): Promise<Packed> {
+    if (this.#fromTape && this.#tape !== null)
+      return (await this.#tape.source()).chunk(name, signal);
     return retried(signal, async () => {
       const url = await this.#signed(name);
       signal.throwIfAborted();
@@ -132,7 +134,13 @@ export class EdgeSource implements Source {
       if (renew) await this.#renewTape(signal);
       return this.#tape?.url ?? url;
     }, "the session's tape");
-    const source = new TapeSource(ranges, number(tape.header_bytes, "header_bytes"));
+    const headerBytes = number(tape.header_bytes, "header_bytes");
+    let made: Promise<TapeSource> | undefined;
+    // Sessions without a tape do without what reads one.
+    const source = () => {
+      made ??= import("./tape.ts").then(({ TapeSource }) => new TapeSource(ranges, headerBytes));
+      return made;
+    };
     this.#tape = { key, url, source };
   }
 

@@ -1,4 +1,3 @@
-import { inflateZstdUpTo } from "../load/zstd.ts";
 import { FormatError } from "../session/manifest.ts";
 import {
   hex,
@@ -85,14 +84,17 @@ export class TapeSource implements Source {
       );
     const header = stored.slice(PREAMBLE_BYTES, end).buffer;
     await verify(header, preamble.sha256, "tape's header");
-    return readable(() => ({ ...parseTapeHeader(parseJson(header)), end }));
+    // Sessions without a tape do without the decoder.
+    const { inflateZstdUpTo } = await import("../load/zstd.ts");
+    const inflate = (bytes: ArrayBuffer) =>
+      inflateZstdUpTo(bytes, TAPE_LIMITS.headerInflatedBytesMax);
+    return readable(() => ({ ...parseTapeHeader(parseJson(header, inflate)), end }));
   }
 }
 
-function parseJson(header: ArrayBuffer): unknown {
+function parseJson(header: ArrayBuffer, inflate: (bytes: ArrayBuffer) => Uint8Array): unknown {
   try {
-    const bytes = inflateZstdUpTo(header, TAPE_LIMITS.headerInflatedBytesMax);
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(inflate(header)));
   } catch (cause) {
     throw new FormatError("tape's header is not one Zstandard frame of JSON", { cause });
   }
