@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
+      { test: { name: "tables", include: ["tables/**/*.test.ts"] } },
       {
         test: {
           name: "edge",

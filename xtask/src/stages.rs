@@ -25,7 +25,11 @@ const STAGES: [Stage; 10] = [
     Stage { name: "types", about: "tsc and svelte-check in every workspace", run: types },
     Stage { name: "licences", about: "licences, sources and advisories of dependencies", run: licences },
     Stage { name: "unit", about: "Rust's unit and property tests", run: unit },
-    Stage { name: "web", about: "tests of recorder, player and demo shop", run: web },
+    Stage {
+        name: "web",
+        about: "tests of recorder, player and demo shop, and the tables by other readers",
+        run: web,
+    },
     Stage { name: "build", about: "everything that the next stages start", run: build },
     Stage {
         name: "stack",
@@ -163,9 +167,13 @@ fn unit(run: &mut Run) -> Result<()> {
 fn web(run: &mut Run) -> Result<()> {
     parts::sites(run.tree)?;
     needs::other_browsers();
-    for (workspace, script) in
-        [("recorder", "test"), ("player", "test"), ("player", "test:browser"), ("local/demo", "test")]
-    {
+    for (workspace, script) in [
+        ("recorder", "test"),
+        ("player", "test"),
+        ("player", "test:browser"),
+        ("local/demo", "test"),
+        ("tests", "test:tables"),
+    ] {
         run.count_in_browser(workspace, script)?;
     }
     Ok(())
