@@ -32,7 +32,6 @@ pub mod store;
 pub mod summary;
 #[cfg(feature = "index")]
 pub mod tables;
-#[cfg(feature = "tape")]
 pub mod tape;
 pub mod text;
 pub mod upload;

@@ -256,6 +256,9 @@ pub struct AuditRecord {
     /// Two letters, as the edge's platform tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+    /// What who asked wrote beside it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// How it was shown who asks.
@@ -294,6 +297,25 @@ pub enum Call {
     EraseUser,
     /// The state of a request.
     ErasureState,
+}
+
+impl Call {
+    /// As it is written in records and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Urls => "urls",
+            Self::Index => "index",
+            Self::Share => "share",
+            Self::Ticket => "ticket",
+            Self::Pin => "pin",
+            Self::Unpin => "unpin",
+            Self::EraseSession => "erase_session",
+            Self::EraseUser => "erase_user",
+            Self::ErasureState => "erasure_state",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -342,6 +364,14 @@ mod tests {
         check::<AuditRecord>(&json!({
             "version": 1, "at_ms": 1, "project": "demo", "who": "a grant", "how": "grant", "call": "urls", "session": SESSION,
         }));
+    }
+
+    #[test]
+    fn calls_are_written_alike() {
+        use Call::*;
+        for call in [Session, Urls, Index, Share, Ticket, Pin, Unpin, EraseSession, EraseUser, ErasureState] {
+            assert_eq!(serde_json::to_value(call).expect("json"), call.as_str());
+        }
     }
 
     #[test]

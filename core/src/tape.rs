@@ -1,16 +1,22 @@
 //! The tape: one session as one portable file (`spec/tape.md`).
 //!
 //! [`TapeWriter`] takes a session's chunks in order and gives the file; [`Tape`] reads one, and refuses what does not hold what
-//! its header says. Behind the feature `tape`, since the edge has no use for Zstandard.
+//! its header says. All but the preamble is behind the feature `tape`, since the edge has no use for Zstandard.
 
+#[cfg(feature = "tape")]
 mod header;
 mod preamble;
+#[cfg(feature = "tape")]
 mod read;
+#[cfg(feature = "tape")]
 mod write;
 
+#[cfg(feature = "tape")]
 pub use header::{Frame, Header, HeaderError, Part};
 pub use preamble::{PREAMBLE_BYTES, Preamble, PreambleError};
+#[cfg(feature = "tape")]
 pub use read::{FrameError, Tape, TapeError, Verified};
+#[cfg(feature = "tape")]
 pub use write::{TapeWriteError, TapeWriter};
 
 /// The form of tape that this code reads and writes.
@@ -32,6 +38,7 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const FRAME_INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Reads a tape as a stranger gave it, and everything in it. For fuzzing: it must return, within its bounds, whatever comes.
+#[cfg(feature = "tape")]
 pub fn fuzz_tape(bytes: &[u8]) {
     if let Ok(tape) = Tape::parse(bytes) {
         for index in 0..tape.header().frames.len() {
@@ -41,5 +48,5 @@ pub fn fuzz_tape(bytes: &[u8]) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tape"))]
 mod tests;

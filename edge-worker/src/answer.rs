@@ -34,11 +34,16 @@ impl Answer {
         Self { status: 200, outcome: "ok".to_owned(), headers, body: Some(body) }
     }
 
+    /// 202: it was written down, and will be done.
+    pub(crate) fn accepted(body: String) -> Self {
+        Self { status: 202, outcome: "accepted".to_owned(), ..Self::ok(body) }
+    }
+
     /// 204 with the methods and headers that a browser may use, on any path.
     pub(crate) fn preflight() -> Self {
         let headers = vec![
             ("access-control-allow-headers", "authorization, content-type".to_owned()),
-            ("access-control-allow-methods", "GET, POST, OPTIONS".to_owned()),
+            ("access-control-allow-methods", "GET, POST, DELETE, OPTIONS".to_owned()),
             ("access-control-max-age", "86400".to_owned()),
         ];
         Self { status: 204, outcome: "ok".to_owned(), headers, body: None }

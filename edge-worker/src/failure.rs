@@ -2,8 +2,11 @@
 
 use tapedeck_core::manifest::ManifestError;
 use tapedeck_core::reply::Reply;
+use tapedeck_core::request::DocumentError;
 use tapedeck_core::store::StoreError;
+use tapedeck_core::tape::PreambleError;
 
+use crate::access_jwt::KeysError;
 use crate::in_flight::Full;
 use crate::projects::ProjectError;
 use crate::settings::SettingsError;
@@ -32,6 +35,25 @@ pub(crate) enum Failure {
         /// Why.
         source: ManifestError,
     },
+    /// A tape that this program does not read.
+    #[error("{key} is refused")]
+    Tape {
+        /// Which object.
+        key: String,
+        /// Why.
+        source: PreambleError,
+    },
+    /// A request or its state that this program does not read.
+    #[error("{key} is refused")]
+    Document {
+        /// Which object.
+        key: String,
+        /// Why.
+        source: DocumentError,
+    },
+    /// Cloudflare Access.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// Other requests.
     #[error(transparent)]
     Full(#[from] Full),
@@ -63,6 +85,7 @@ impl Failure {
             Self::Store(error) | Self::Project(ProjectError::Store(error)) if error.is_transient() => {
                 Reply::unavailable(5, "the store does not answer")
             }
+            Self::Keys(_) => Reply::unavailable(5, "the keys of Cloudflare Access cannot be read"),
             // The operator has to do something first.
             _ => Reply::unavailable(60, "the edge is not set up as it should be; its log says more"),
         }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tapedeck_core::ids::RequestId;
+use wasm_bindgen::prelude::wasm_bindgen;
 use worker::js_sys::{Math, Uint8Array};
 use worker::{
     AbortSignal, CacheMode, Date, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
@@ -22,6 +24,25 @@ const REASON_CHARS_MAX: usize = 200;
 /// <https://developers.cloudflare.com/workers/reference/security-model/>.
 pub(crate) fn now_ms() -> i64 {
     i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX)
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A UUID of version 4: <https://developer.mozilla.org/docs/Web/API/Crypto/randomUUID>.
+    #[wasm_bindgen(js_namespace = crypto, js_name = randomUUID)]
+    fn random_uuid() -> String;
+}
+
+/// The name of something that happens now: the time, and 8 random bytes from a cryptographic generator.
+pub(crate) fn new_id() -> RequestId {
+    let digits: Vec<u8> = random_uuid().chars().filter_map(|c| u8::try_from(c.to_digit(16)?).ok()).collect();
+    let mut random = [0; 8];
+    // The last 15 of its 32 digits are chance alone, and so are the first 12, before the version.
+    let chance = digits.iter().take(12).chain(digits.iter().skip(17));
+    for (i, digit) in chance.take(16).enumerate() {
+        random[i / 2] = random[i / 2] << 4 | digit;
+    }
+    RequestId::new(now_ms(), random)
 }
 
 /// What the platform has.

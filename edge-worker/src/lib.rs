@@ -2,9 +2,10 @@
 //! what they may read (`spec/viewer-api.md`).
 //!
 //! What is decided is decided in `tapedeck_core`; here is what acts. [`route`] finds the call. [`batches`], [`recorder_config`]
-//! and [`sessions`] each read from top to bottom: decode, decide, act, reply. [`projects`] and `tapedeck_s3_store` read and write the
+//! and [`viewers`] with its calls each read from top to bottom: decode, decide, act, reply. [`projects`] and `tapedeck_s3_store` read and write the
 //! bucket, [`answer`] goes back, and [`failure`] is all that can go wrong on our side.
 
+mod access_jwt;
 mod answer;
 mod batches;
 mod body;
@@ -12,16 +13,21 @@ mod counters;
 mod failure;
 mod fetch;
 mod in_flight;
+mod index;
 mod log;
 mod pace;
 mod projects;
 mod rate_limits;
 mod recorder_config;
+mod requests;
 mod route;
 mod sessions;
 mod settings;
+mod shares;
+mod tapes;
 mod ttl_cache;
 mod usage;
+mod viewers;
 
 use serde_json::json;
 use tapedeck_core::reply::Reply;
@@ -72,11 +78,8 @@ async fn answer(
         Route::Health => Ok(Answer::ok(json!({ "status": "ok", "version": VERSION }).to_string())),
         Route::Batches => batches::receive(request, env, &Settings::from_env(env)?, line).await,
         Route::RecorderConfig => recorder_config::answer(request, &Settings::from_env(env)?, line).await,
-        Route::Session { project, session } => {
-            sessions::open(request, &Settings::from_env(env)?, project, session, line).await
-        }
-        Route::SessionUrls { project, session } => {
-            sessions::sign(request, &Settings::from_env(env)?, project, session, line).await
+        Route::Viewer { project, route } => {
+            viewers::answer(request, &Settings::from_env(env)?, project, route, line).await
         }
         Route::WrongMethod { allow } => {
             let detail = format!("this path has {allow}");

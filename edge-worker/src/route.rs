@@ -1,5 +1,7 @@
 //! Which call a request is.
 
+use tapedeck_core::request::Call;
+
 /// A call of the edge, with the parts of its path as they were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
@@ -11,19 +13,12 @@ pub(crate) enum Route<'a> {
     Batches,
     /// `GET /v1/config`
     RecorderConfig,
-    /// `GET /v1/projects/{project}/sessions/{session}`
-    Session {
+    /// A viewer's call: `/v1/projects/{project}/…`
+    Viewer {
         /// Not yet parsed.
         project: &'a str,
-        /// Not yet parsed.
-        session: &'a str,
-    },
-    /// `POST /v1/projects/{project}/sessions/{session}/urls`
-    SessionUrls {
-        /// Not yet parsed.
-        project: &'a str,
-        /// Not yet parsed.
-        session: &'a str,
+        /// Which.
+        route: ViewerRoute<'a>,
     },
     /// A known path with another method.
     WrongMethod {
@@ -32,6 +27,76 @@ pub(crate) enum Route<'a> {
     },
     /// Another path.
     Unknown,
+}
+
+/// A viewer's call, with the parts of its path as they were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ViewerRoute<'a> {
+    /// Something about one session.
+    Session {
+        /// Not yet parsed.
+        session: &'a str,
+        /// What.
+        call: Call,
+    },
+    /// `GET …/index`
+    Index,
+    /// `POST …/tickets`
+    Tickets,
+    /// `POST …/erasures`
+    EraseUser,
+    /// `GET …/erasures/{id}`
+    ErasureState {
+        /// Not yet parsed.
+        id: &'a str,
+    },
+}
+
+impl<'a> ViewerRoute<'a> {
+    /// What is called, as it is allowed and recorded.
+    pub(crate) fn call(self) -> Call {
+        match self {
+            Self::Session { call, .. } => call,
+            Self::Index => Call::Index,
+            Self::Tickets => Call::Ticket,
+            Self::EraseUser => Call::EraseUser,
+            Self::ErasureState { .. } => Call::ErasureState,
+        }
+    }
+
+    /// The session that it is about.
+    pub(crate) fn session(self) -> Option<&'a str> {
+        match self {
+            Self::Session { session, .. } => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The call of this method on the parts of a path behind the project, or the methods that the path has.
+    fn parse(method: &str, parts: &[&'a str]) -> Option<Result<Self, &'static str>> {
+        const GET: &str = "GET, OPTIONS";
+        const POST: &str = "POST, OPTIONS";
+        let of = |session, call| Ok(Self::Session { session, call });
+        Some(match (parts, method) {
+            (["sessions", session], "GET") => of(session, Call::Session),
+            (["sessions", session], "DELETE") => of(session, Call::EraseSession),
+            (["sessions", _], _) => Err("GET, DELETE, OPTIONS"),
+            (["sessions", session, "urls"], "POST") => of(session, Call::Urls),
+            (["sessions", session, "shares"], "POST") => of(session, Call::Share),
+            (["sessions", _, "urls" | "shares"], _) => Err(POST),
+            (["sessions", session, "pin"], "POST") => of(session, Call::Pin),
+            (["sessions", session, "pin"], "DELETE") => of(session, Call::Unpin),
+            (["sessions", _, "pin"], _) => Err("POST, DELETE, OPTIONS"),
+            (["index"], "GET") => Ok(Self::Index),
+            (["index"], _) => Err(GET),
+            (["tickets"], "POST") => Ok(Self::Tickets),
+            (["erasures"], "POST") => Ok(Self::EraseUser),
+            (["tickets" | "erasures"], _) => Err(POST),
+            (["erasures", id], "GET") => Ok(Self::ErasureState { id }),
+            (["erasures", _], _) => Err(GET),
+            _ => return None,
+        })
+    }
 }
 
 impl<'a> Route<'a> {
@@ -45,11 +110,12 @@ impl<'a> Route<'a> {
             ["", "health"] => ("GET", Self::Health),
             ["", "v1", "batches"] => ("POST", Self::Batches),
             ["", "v1", "config"] => ("GET", Self::RecorderConfig),
-            ["", "v1", "projects", project, "sessions", session] => {
-                ("GET", Self::Session { project, session })
-            }
-            ["", "v1", "projects", project, "sessions", session, "urls"] => {
-                ("POST", Self::SessionUrls { project, session })
+            ["", "v1", "projects", project, ref rest @ ..] => {
+                return match ViewerRoute::parse(method, rest) {
+                    Some(Ok(route)) => Self::Viewer { project, route },
+                    Some(Err(allow)) => Self::WrongMethod { allow },
+                    None => Self::Unknown,
+                };
             }
             _ => return Self::Unknown,
         };
@@ -67,8 +133,7 @@ impl<'a> Route<'a> {
             Self::Preflight => "preflight",
             Self::Batches => "batches",
             Self::RecorderConfig => "config",
-            Self::Session { .. } => "session",
-            Self::SessionUrls { .. } => "session_urls",
+            Self::Viewer { route, .. } => route.call().as_str(),
             Self::WrongMethod { .. } | Self::Unknown => "none",
         }
     }
@@ -88,8 +153,18 @@ mod tests {
         check("GET", "/health", Route::Health);
         check("POST", "/v1/batches", Route::Batches);
         check("GET", "/v1/config", Route::RecorderConfig);
-        check("GET", "/v1/projects/a/sessions/b", Route::Session { project: "a", session: "b" });
-        check("POST", "/v1/projects/a/sessions/b/urls", Route::SessionUrls { project: "a", session: "b" });
+        let viewer = |method, path, route| check(method, path, Route::Viewer { project: "a", route });
+        let of = |call| ViewerRoute::Session { session: "b", call };
+        viewer("GET", "/v1/projects/a/sessions/b", of(Call::Session));
+        viewer("DELETE", "/v1/projects/a/sessions/b", of(Call::EraseSession));
+        viewer("POST", "/v1/projects/a/sessions/b/urls", of(Call::Urls));
+        viewer("POST", "/v1/projects/a/sessions/b/shares", of(Call::Share));
+        viewer("POST", "/v1/projects/a/sessions/b/pin", of(Call::Pin));
+        viewer("DELETE", "/v1/projects/a/sessions/b/pin", of(Call::Unpin));
+        viewer("GET", "/v1/projects/a/index", ViewerRoute::Index);
+        viewer("POST", "/v1/projects/a/tickets", ViewerRoute::Tickets);
+        viewer("POST", "/v1/projects/a/erasures", ViewerRoute::EraseUser);
+        viewer("GET", "/v1/projects/a/erasures/c", ViewerRoute::ErasureState { id: "c" });
     }
 
     #[test]
@@ -101,7 +176,11 @@ mod tests {
     #[test]
     fn wrong_methods_are_told_the_right_one() {
         check("GET", "/v1/batches", Route::WrongMethod { allow: "POST, OPTIONS" });
-        check("DELETE", "/v1/projects/a/sessions/b", Route::WrongMethod { allow: "GET, OPTIONS" });
+        check("PUT", "/v1/projects/a/sessions/b", Route::WrongMethod { allow: "GET, DELETE, OPTIONS" });
+        check("GET", "/v1/projects/a/sessions/b/pin", Route::WrongMethod { allow: "POST, DELETE, OPTIONS" });
+        check("POST", "/v1/projects/a/index", Route::WrongMethod { allow: "GET, OPTIONS" });
+        check("GET", "/v1/projects/a/tickets", Route::WrongMethod { allow: "POST, OPTIONS" });
+        check("DELETE", "/v1/projects/a/erasures/c", Route::WrongMethod { allow: "GET, OPTIONS" });
         check("HEAD", "/health", Route::WrongMethod { allow: "GET, OPTIONS" });
     }
 

@@ -74,6 +74,22 @@ impl<H: Http> S3Store<H> {
         action.sign_with_time(Duration::from_secs(life_s.into()), &timestamp(now_ms))
     }
 
+    /// The first `bytes` bytes of an object, all of them if there are fewer; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn get_head(&self, key: &str, bytes: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let range = vec![("range".to_owned(), format!("bytes=0-{}", bytes.saturating_sub(1)))];
+        let request = self.sign("GET", self.bucket.get_object(Some(&self.credentials), key), range);
+        let answer_bytes_max = bytes.max(ERROR_BYTES_MAX);
+        let answer = self.send("get", key, &request, answer_bytes_max, |_| false).await?;
+        match answer.status {
+            200 | 206 => Ok(Some(answer.body)),
+            _ if answer.says_no_such_key() => Ok(None),
+            _ => Err(answer.refused("get", key)),
+        }
+    }
+
     /// A request for `action`, whose signature covers `headers` (sorted by name).
     fn sign<'a, A: S3Action<'a>>(
         &self,

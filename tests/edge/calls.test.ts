@@ -18,7 +18,7 @@ test("a browser may ask about any path", async () => {
       },
     });
     expect(status).toBe(204);
-    expect(headers.get("access-control-allow-methods")).toBe("GET, POST, OPTIONS");
+    expect(headers.get("access-control-allow-methods")).toBe("GET, POST, DELETE, OPTIONS");
     expect(headers.get("access-control-allow-headers")).toBe("authorization, content-type");
     expect(headers.get("access-control-max-age")).toBe("86400");
   }
@@ -32,7 +32,10 @@ test("a known path with another method says which it has", async () => {
   };
   expect(await allowed("GET", "/v1/batches")).toBe("POST, OPTIONS");
   expect(await allowed("PUT", "/v1/config")).toBe("GET, OPTIONS");
-  expect(await allowed("DELETE", "/v1/projects/a/sessions/b")).toBe("GET, OPTIONS");
+  expect(await allowed("PUT", "/v1/projects/a/sessions/b")).toBe("GET, DELETE, OPTIONS");
+  expect(await allowed("GET", "/v1/projects/a/sessions/b/pin")).toBe("POST, DELETE, OPTIONS");
+  expect(await allowed("POST", "/v1/projects/a/index")).toBe("GET, OPTIONS");
+  expect(await allowed("GET", "/v1/projects/a/erasures")).toBe("POST, OPTIONS");
   expect(await allowed("GET", "/v1/projects/a/sessions/b/urls")).toBe("POST, OPTIONS");
   expect(await allowed("POST", "/health")).toBe("GET, OPTIONS");
 });
@@ -52,7 +55,15 @@ test("health is told without the bucket", async () => {
 });
 
 test("a recorder is told its settings and nothing else", async () => {
-  const project = await makeProject(bucket, { limits: { events_max: 5 } });
+  const project = await makeProject(bucket, {
+    limits: { events_max: 5 },
+    excluded_pages: ["/account/*"],
+    privacy: { block: ["#map"], require_consent: true },
+    clicks: { dead_ms: 2_000 },
+    budget: { bytes_per_day: 1_000_000 },
+    user_hash_key: "0b".repeat(32),
+    retention: { errors: "90d" },
+  });
   const { status, headers, body } = await ask(stack, `/v1/config?key=${project.key}`);
   expect(status).toBe(200);
   expect(headers.get("cache-control")).toBe("public, max-age=60");
@@ -68,6 +79,17 @@ test("a recorder is told its settings and nothing else", async () => {
       session_ms_max: 60 * 60_000,
     },
     recorder: { flush_first_ms: 5_000, flush_max_ms: 60_000 },
+    excluded_pages: ["/account/*"],
+    privacy: {
+      unmask: [],
+      block: ["#map"],
+      query_allow: [],
+      network: { urls: [], headers: [], bodies: false },
+      trace_origins: [],
+      require_consent: true,
+      honour_gpc: true,
+    },
+    clicks: { dead_ms: 2_000 },
   });
 });
 

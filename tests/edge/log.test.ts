@@ -51,7 +51,7 @@ test("each request is one line, and no line holds a secret", async () => {
     "config 200 ok",
     "session 200 ok",
     "session 400 request",
-    "session_urls 400 request",
+    "urls 400 request",
     "batches 503 unavailable",
   ]);
   expect(told[0]).toMatchObject({ events: 1, inflated_bytes: event.length, bytes: body.length });
