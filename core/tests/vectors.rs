@@ -22,7 +22,7 @@ use tapedeck_core::object_key::{ChunkKey, ChunkName, manifest_key};
 use tapedeck_core::origin::OriginPattern;
 use tapedeck_core::reply::Reply;
 use tapedeck_core::sampling::{Rates, Reason, decide_sampling, rates_at};
-use tapedeck_core::summary::{ChunkMetadata, Summariser};
+use tapedeck_core::summary::{ChunkMetadata, MarkerKind, Summariser};
 
 /// A vector file: one case a line, so that differences are easy to read.
 #[derive(Deserialize)]
@@ -325,6 +325,51 @@ fn manifests() {
             let text = String::from_utf8(bytes).expect("json");
             let line = text.strip_suffix('\n').expect("one line");
             case.manifest = RawValue::from_string(line.to_owned()).expect("json");
+        },
+        |refused| match *refused {},
+    );
+}
+
+/// What a chunk's lines tell, as far as the player, which summarises chunks that are not indexed yet, needs it too.
+#[test]
+fn summaries() {
+    #[derive(Serialize, Deserialize)]
+    struct Case {
+        name: String,
+        lines: Vec<String>,
+        summary: Value,
+    }
+    Vectors::<Case>::check(
+        "summary.json",
+        |case| {
+            let name = parsed::<ChunkName>("a1B2c3D4-00000-1a2b3c4d");
+            let mut summariser = Summariser::new(name, 100, ChunkMetadata::default());
+            for line in &case.lines {
+                summariser.line(line).expect("an event");
+            }
+            let summary = summariser.finish().expect("at least one event");
+            let facts = &summary.facts;
+            let mut found = json!({
+                "first_ms": facts.first_ms, "last_ms": facts.last_ms, "events": facts.events, "checkpoints": facts.checkpoints,
+                "errors": summary.errors.iter().map(|(at, error)| json!({
+                    "at_ms": at.at_ms, "type": error.error_type.clone().unwrap_or_default(), "message": error.message,
+                })).collect::<Vec<_>>(),
+                "navigations": summary.markers.iter()
+                    .filter(|(_, marker)| marker.kind == MarkerKind::Navigation)
+                    .map(|(at, marker)| json!({"at_ms": at.at_ms, "label": marker.label}))
+                    .collect::<Vec<_>>(),
+            });
+            if let Some(active) = facts.active {
+                found["active"] = json!(active);
+            }
+            if let Some(opening) = &summary.opening {
+                let texts = [("url", &opening.url), ("title", &opening.title), ("tab", &opening.tab)];
+                let known = texts
+                    .into_iter()
+                    .filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_ref()?))));
+                found["opening"] = Value::Object(known.collect());
+            }
+            case.summary = found;
         },
         |refused| match *refused {},
     );

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { eventWithTime } from "@rrweb/types";
 import { describe, expect, it } from "vitest";
 import { type Summary, summarise } from "./summary.ts";
@@ -87,7 +88,17 @@ it("errors and navigations are listed with bounded text", () => {
     custom(6, "tapedeck.error", null),
     custom(7, "tapedeck.navigation", { to: "/cart" }),
   );
-  expect(summary.errors).toEqual([{ at_ms: 5, type: "TypeError", message: "m".repeat(300) }]);
+  expect(summary.errors).toEqual([{ at_ms: 5, type: "TypeError", message: `${"m".repeat(299)}…` }]);
   expect(summary.navigations).toEqual([{ at_ms: 7, label: "/cart" }]);
   expect(summary).toMatchObject({ first_ms: 5, last_ms: 7, events: 3 });
+});
+
+/** The same vectors as the indexer's summary, as far as playing needs it. */
+const vectors: { cases: { name: string; lines: string[]; summary: unknown }[] } = JSON.parse(
+  readFileSync(new URL("../../../tests/vectors/summary.json", import.meta.url), "utf8"),
+);
+
+it.each(vectors.cases)("vector: $name", ({ lines, summary }) => {
+  const { environment, ...found } = summarise(lines.map((line) => JSON.parse(line)));
+  expect(found).toEqual(summary);
 });

@@ -81,7 +81,7 @@ export function summarise(events: readonly eventWithTime[]): Summary {
         break;
       case "tapedeck.navigation":
         if (summary.navigations.length < NAVIGATIONS_MAX) {
-          summary.navigations.push({ at_ms, label: bounded(fields.to, 1000) });
+          summary.navigations.push({ at_ms, label: bounded(fields.to, 300) });
         }
     }
   });
@@ -103,6 +103,13 @@ export function isByVisitor(data: incrementalData): boolean {
   }
 }
 
+/** At most so many characters (code points), a cut marked by `…` as the last of them: as the indexer bounds texts. */
 function bounded(value: unknown, charactersMax: number): string {
-  return typeof value === "string" ? value.slice(0, charactersMax) : "";
+  if (typeof value !== "string") return "";
+  // Most are short, and none has more characters than units.
+  if (value.length <= charactersMax) return value;
+  const characters = [...value];
+  return characters.length <= charactersMax
+    ? value
+    : `${characters.slice(0, charactersMax - 1).join("")}…`;
 }
