@@ -1,0 +1,235 @@
+//! The commands behind `cargo xtask init`, `deploy` and the tests' look at permissions.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use tapedeck_infra::deploy::{Plan, destroy};
+use tapedeck_infra::iam::{Policies, Use, Uses};
+use tapedeck_infra::init::{Answers, write};
+use tapedeck_infra::settings::Settings;
+use tapedeck_infra::template::{Place, Template};
+
+#[derive(Parser)]
+#[command(about, version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Subcommand)]
+enum Commands {
+    /// Ask what is needed, and write tapedeck.toml.
+    Init(Init),
+    /// Check tapedeck.toml.
+    Check {
+        /// The file.
+        #[arg(long, default_value = "tapedeck.toml")]
+        config: PathBuf,
+    },
+    /// Deploy an environment, or take it away.
+    Deploy(Deploy),
+    /// Say which permissions of the template no test has used.
+    Permissions {
+        /// The folder that the tests noted their uses in.
+        #[arg(long)]
+        uses: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Init {
+    /// The file to write.
+    #[arg(long, default_value = "tapedeck.toml")]
+    config: PathBuf,
+    /// AWS account, 12 digits.
+    #[arg(long)]
+    account: Option<String>,
+    /// AWS region.
+    #[arg(long)]
+    region: Option<String>,
+    /// Name of the project.
+    #[arg(long)]
+    project: Option<String>,
+    /// Pages that record into it, as scheme://host; several with commas.
+    #[arg(long)]
+    origins: Option<String>,
+    /// Host name of the edge; empty for a subdomain of workers.dev.
+    #[arg(long)]
+    edge_host: Option<String>,
+    /// Who is told of alarms; empty for nobody.
+    #[arg(long)]
+    alarm_email: Option<String>,
+}
+
+#[derive(Args)]
+struct Deploy {
+    /// Which environment of tapedeck.toml.
+    #[arg(long)]
+    env: String,
+    /// The file.
+    #[arg(long, default_value = "tapedeck.toml")]
+    config: PathBuf,
+    /// The project's folder.
+    #[arg(long, default_value = ".")]
+    root: PathBuf,
+    /// The indexer's zip.
+    #[arg(long)]
+    indexer: PathBuf,
+    /// Say what would be done.
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave Cloudflare alone.
+    #[arg(long)]
+    only_aws: bool,
+    /// Take the environment away. Recordings stay.
+    #[arg(long)]
+    destroy: bool,
+    /// With --destroy: delete what was recorded, too.
+    #[arg(long, requires = "destroy")]
+    delete_recordings: bool,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Commands::Init(init) => run_init(&init),
+        Commands::Check { config } => read(&config).map(|_| println!("{} is in order", config.display())),
+        Commands::Deploy(deploy) => run_deploy(deploy),
+        Commands::Permissions { uses } => permissions(&uses),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Settings> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read {}; `cargo xtask init` writes it", path.display()))?;
+    Ok(Settings::parse(&path.display().to_string(), &text)?)
+}
+
+fn run_init(init: &Init) -> Result<()> {
+    if init.config.exists() {
+        bail!("{} is there already", init.config.display());
+    }
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    let answers = Answers {
+        environment: "production".to_owned(),
+        account: ask(init.account.as_ref(), "AWS account, 12 digits", None)?,
+        region: ask(init.region.as_ref(), "AWS region", Some("eu-central-1"))?,
+        project: ask(init.project.as_ref(), "Name of the project", Some("web"))?,
+        origins: ask(init.origins.as_ref(), "Pages that record, as https://host, several with commas", None)?
+            .split(',')
+            .map(|origin| origin.trim().to_owned())
+            .collect(),
+        edge_host: given(ask(
+            init.edge_host.as_ref(),
+            "Host name of the edge, in a zone at Cloudflare (empty: workers.dev)",
+            Some(""),
+        )?),
+        alarm_email: given(ask(
+            init.alarm_email.as_ref(),
+            "E-mail address for alarms (empty: nobody)",
+            Some(""),
+        )?),
+    };
+    let written = write(&answers, base62)?;
+    Settings::parse(&init.config.display().to_string(), &written.text)?;
+    std::fs::write(&init.config, &written.text)
+        .with_context(|| format!("cannot write {}", init.config.display()))?;
+    println!("\n{} is written. It holds no secret.", init.config.display());
+    println!("  project key   {}   (for the page)", written.project_key);
+    println!("  viewer token  {}   (shown only now)", written.token);
+    println!("\nNext: cargo xtask deploy --env {}", answers.environment);
+    Ok(())
+}
+
+/// What was given, or what a person types.
+fn ask(given: Option<&String>, question: &str, usual: Option<&str>) -> Result<String> {
+    if let Some(given) = given {
+        return Ok(given.clone());
+    }
+    let hint = usual.filter(|usual| !usual.is_empty()).map(|usual| format!(" [{usual}]")).unwrap_or_default();
+    print!("{question}{hint}: ");
+    std::io::stdout().flush()?;
+    let mut line = String::new();
+    if std::io::stdin().lock().read_line(&mut line)? == 0 {
+        bail!("{question}: no answer; flags answer without questions, see --help");
+    }
+    match (line.trim(), usual) {
+        ("", Some(usual)) => Ok(usual.to_owned()),
+        ("", None) => ask(None, question, usual),
+        (typed, _) => Ok(typed.to_owned()),
+    }
+}
+
+fn run_deploy(deploy: Deploy) -> Result<()> {
+    let plan = Plan {
+        settings: read(&deploy.config)?,
+        root: deploy.root,
+        name: deploy.env,
+        indexer: deploy.indexer,
+        only_aws: deploy.only_aws,
+        dry_run: deploy.dry_run,
+    };
+    if deploy.destroy { destroy(&plan, deploy.delete_recordings) } else { plan.run() }
+}
+
+/// Every grant of the template must have been used, or be named in its resource's `UsedElsewhere`, with the reason.
+fn permissions(folder: &Path) -> Result<()> {
+    let path = Path::new("infra/aws/template.yaml");
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let place = Place {
+        account: "000000000000".to_owned(),
+        region: "us-east-1".to_owned(),
+        stack: "tapedeck".to_owned(),
+    };
+    let parameters: BTreeMap<String, String> = [
+        ("Environment", "local".to_owned()),
+        ("CodeBucket", "code".to_owned()),
+        ("CodeKey", format!("indexer/{}.zip", "0".repeat(64))),
+        ("PlayerOrigins", "https://player.example".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let resolved = Template::parse(&text)?.resolve(place, &parameters)?;
+    let used = Uses::read(folder)?;
+    let (mut unused, mut elsewhere) = (Vec::new(), 0);
+    for grant in Policies::read(&resolved)?.grants() {
+        let found = Use::from(&grant);
+        if used.contains(&found) {
+            continue;
+        }
+        if resolved.resources[&grant.policy].metadata["UsedElsewhere"][&grant.sid].is_string() {
+            elsewhere += 1;
+        } else {
+            unused.push(format!("{} {}: {} on {}", found.policy, found.sid, found.action, grant.resource));
+        }
+    }
+    println!("  {} grants used by tests, {elsewhere} used where only an account can show it", used.len());
+    if !unused.is_empty() {
+        bail!("granted, and used by nothing:\n  {}", unused.join("\n  "));
+    }
+    Ok(())
+}
+
+fn base62(length: usize) -> Result<String> {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        let mut byte = [0];
+        getrandom::fill(&mut byte).context("the system has no randomness")?;
+        // 248 is the largest multiple of 62 in a byte: beyond it, the first digits would come more often.
+        if byte[0] < 248 {
+            text.push(char::from(DIGITS[usize::from(byte[0]) % DIGITS.len()]));
+        }
+    }
+    Ok(text)
+}
