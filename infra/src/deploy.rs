@@ -96,7 +96,7 @@ impl Plan {
         let edge = self.edge(&aws, environment, &stacks, &wrangler)?;
         let player = self.player(&aws, environment, &stacks, &wrangler, &edge)?;
         links.extend([("edge", edge.clone()), ("player", player)]);
-        if let Err(error) = self.smoke(&aws, &stacks, &edge) {
+        if let Err(error) = self.smoke(&stacks, &edge) {
             if before.is_some() {
                 println!("→ the smoke test failed; the edge goes back to its version before");
                 let message = "the smoke test failed";
@@ -439,11 +439,11 @@ impl Plan {
     }
 
     /// A session of its own is recorded, indexed, played and erased.
-    fn smoke(&self, aws: &Aws, stacks: &Stacks, edge: &str) -> Result<()> {
+    fn smoke(&self, stacks: &Stacks, edge: &str) -> Result<()> {
         println!("→ smoke test");
         let region = &aws_region(stacks)?;
         let done = Command::new(self.root.join("node_modules/.bin/node"))
-            .arg(self.root.join("infra/smoke.ts"))
+            .arg(self.root.join("tests/smoke/main.ts"))
             .args(["--edge", edge, "--bucket", &stacks.own["BucketName"], "--region", region])
             .status()
             .context("cannot run the smoke test")?;

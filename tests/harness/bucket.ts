@@ -13,7 +13,7 @@ export class Bucket {
   readonly #name: string;
   readonly #client: S3Client;
 
-  constructor({ bucket }: Up) {
+  constructor({ bucket }: Pick<Up, "bucket">) {
     this.#name = bucket.name;
     this.#client = new S3Client({
       endpoint: bucket.endpoint,
@@ -21,6 +21,7 @@ export class Bucket {
       credentials: {
         accessKeyId: bucket.access_key_id,
         secretAccessKey: bucket.secret_access_key,
+        ...(bucket.session_token === undefined ? {} : { sessionToken: bucket.session_token }),
       },
       forcePathStyle: true,
     });

@@ -25,6 +25,8 @@ export interface Up {
     region: string;
     access_key_id: string;
     secret_access_key: string;
+    /** Of credentials that end. */
+    session_token?: string | undefined;
   };
 }
 

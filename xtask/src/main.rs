@@ -1,8 +1,10 @@
 //! The project's commands: `cargo xtask up`, `test`, `bench`, `doctor`.
 
 mod bench;
+mod cloud;
 mod needs;
 mod parts;
+mod python;
 mod run;
 mod stages;
 mod tree;
@@ -51,6 +53,45 @@ enum Task {
         /// The bench; all of them if none is named.
         name: Option<String>,
     },
+    /// Ask a few questions, and write tapedeck.toml.
+    Init {
+        /// Answers in place of questions: `--account`, `--region`, `--project`, `--origins`, `--edge-host`, `--alarm-email`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        answers: Vec<String>,
+    },
+    /// Build everything and deploy an environment of tapedeck.toml, or take it away.
+    Deploy {
+        /// Which.
+        #[arg(long)]
+        env: String,
+        /// Say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+        /// Leave Cloudflare alone.
+        #[arg(long)]
+        only_aws: bool,
+        /// Take the environment away. Recordings stay.
+        #[arg(long)]
+        destroy: bool,
+        /// With --destroy: delete what was recorded, too.
+        #[arg(long, requires = "destroy")]
+        delete_recordings: bool,
+    },
+    /// Record, index, play and erase one session in a running environment; `local` is the stack on this machine.
+    Smoke {
+        /// Which.
+        #[arg(long)]
+        env: String,
+        /// Of an environment that is not `local`: its edge, as https://host.
+        #[arg(long)]
+        edge: Option<String>,
+        /// Of an environment that is not `local`: its bucket.
+        #[arg(long)]
+        bucket: Option<String>,
+        /// Of an environment that is not `local`: its region.
+        #[arg(long)]
+        region: Option<String>,
+    },
     /// Say what is installed and what is missing.
     Doctor,
 }
@@ -74,6 +115,19 @@ fn run(tree: &Tree, task: Task) -> Result<()> {
         }
         Task::Test { stages, list: false } => stages::test(tree, &stages),
         Task::Bench { name } => bench::bench(tree, name.as_deref()),
+        Task::Init { answers } => cloud::init(tree, &answers),
+        Task::Deploy { env, dry_run, only_aws, destroy, delete_recordings } => {
+            let flags = [
+                ("--dry-run", dry_run),
+                ("--only-aws", only_aws),
+                ("--destroy", destroy),
+                ("--delete-recordings", delete_recordings),
+            ];
+            cloud::deploy(tree, &env, &flags)
+        }
+        Task::Smoke { env, edge, bucket, region } => {
+            cloud::smoke(tree, &env, &[("--edge", edge), ("--bucket", bucket), ("--region", region)])
+        }
         Task::Doctor => needs::doctor(tree),
     }
 }

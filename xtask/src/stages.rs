@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::needs::{self, For};
 use crate::parts::{self, NATIVE, Profile};
+use crate::python;
 use crate::run::{cargo, command, describe, npm_script, output, seconds, shown, watched};
 use crate::tree::Tree;
 use crate::wasm::Compiler;
@@ -19,11 +20,12 @@ struct Stage {
     run: fn(&mut Run) -> Result<()>,
 }
 
-const STAGES: [Stage; 10] = [
+const STAGES: [Stage; 12] = [
     Stage { name: "format", about: "rustfmt, biome, the docs' table of figures", run: format },
     Stage { name: "lint", about: "clippy, also for the Worker", run: lint },
     Stage { name: "types", about: "tsc and svelte-check in every workspace", run: types },
     Stage { name: "licences", about: "licences, sources and advisories of dependencies", run: licences },
+    Stage { name: "infra", about: "cfn-lint and checkov over the templates", run: infra },
     Stage { name: "unit", about: "Rust's unit and property tests", run: unit },
     Stage {
         name: "web",
@@ -38,7 +40,15 @@ const STAGES: [Stage; 10] = [
     },
     Stage { name: "edge", about: "the Worker in workerd", run: edge },
     Stage { name: "e2e", about: "from a click to the replay, in Chromium", run: e2e },
+    Stage {
+        name: "grants",
+        about: "each permission of the template was used by one of these tests",
+        run: grants,
+    },
 ];
+
+/// Where the local servers note which permissions were used.
+const USES: &str = "target/xtask/permissions";
 
 /// Tests that ran, as their runners said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +62,8 @@ struct Run<'a> {
     tree: &'a Tree,
     counts: Counts,
     failed: Vec<String>,
+    /// Every stage runs.
+    has_all: bool,
 }
 
 struct Outcome {
@@ -74,6 +86,10 @@ pub(crate) fn test(tree: &Tree, names: &[String]) -> Result<()> {
         bail!("there is no stage {unknown}: see `cargo xtask test --list`");
     }
     needs::ensure(tree, For::Tests)?;
+    let uses = tree.root.join(USES);
+    if uses.exists() {
+        std::fs::remove_dir_all(&uses)?;
+    }
     let begun = Instant::now();
     let mut outcomes = Vec::new();
     for stage in &STAGES {
@@ -82,7 +98,7 @@ pub(crate) fn test(tree: &Tree, names: &[String]) -> Result<()> {
         }
         println!("\n── {} ── {}", stage.name, stage.about);
         let started = Instant::now();
-        let mut run = Run { tree, counts: Counts::default(), failed: Vec::new() };
+        let mut run = Run { tree, counts: Counts::default(), failed: Vec::new(), has_all: names.is_empty() };
         let result = (stage.run)(&mut run)
             .and_then(|()| if run.failed.is_empty() { Ok(()) } else { bail!("{}", run.failed.join("; ")) });
         if let Err(error) = &result {
@@ -159,6 +175,36 @@ fn licences(run: &mut Run) -> Result<()> {
     run.check(&mut command(&deny, &checks))
 }
 
+fn infra(run: &mut Run) -> Result<()> {
+    const TEMPLATES: [&str; 2] = ["template.yaml", "artifacts.yaml"];
+    if let Some(lint) = python::tool(run.tree, python::CFN_LINT) {
+        run.check(command(lint, &[]).args(TEMPLATES.map(|name| format!("infra/aws/{name}"))))?;
+    }
+    let Some(scan) = python::tool(run.tree, python::CHECKOV) else { return Ok(()) };
+    // checkov does not look at resources that have a condition: what is scanned is the template with everything in it.
+    let whole = run.tree.root.join("target/xtask/scanned");
+    std::fs::create_dir_all(&whole)?;
+    let mut scan =
+        command(scan, &["--compact", "--quiet", "--skip-download", "--framework", "cloudformation", "-f"]);
+    for name in TEMPLATES {
+        let text = std::fs::read_to_string(run.tree.root.join("infra/aws").join(name))?;
+        let lines = text.lines().filter(|line| !line.starts_with("    Condition: "));
+        std::fs::write(whole.join(name), lines.collect::<Vec<_>>().join("\n"))?;
+        scan.arg(whole.join(name));
+    }
+    run.check(&mut scan)
+}
+
+/// Only where all that use permissions have run: otherwise many would seem unused.
+fn grants(run: &mut Run) -> Result<()> {
+    if !run.has_all {
+        println!("  left out: it takes all other stages");
+        return Ok(());
+    }
+    let uses = run.tree.root.join(USES);
+    run.check(cargo(&["run", "--quiet", "-p", "tapedeck-infra", "--", "permissions", "--uses"]).arg(uses))
+}
+
 fn unit(run: &mut Run) -> Result<()> {
     run.count(cargo(&["test", "--no-fail-fast", "--lib", "--bins"]).args(NATIVE))?;
     run.count(&mut cargo(&["test", "--no-fail-fast", "-p", "tapedeck-edge", "-p", "xtask"]))
@@ -205,6 +251,7 @@ impl Run<'_> {
 
     fn count(&mut self, command: &mut Command) -> Result<()> {
         println!("→ {}", describe(command));
+        command.env("TAPEDECK_PERMISSION_USES", self.tree.root.join(USES));
         let succeeded = watched(command, |line| self.counts.add(line))?;
         self.note(command, succeeded);
         Ok(())

@@ -21,7 +21,7 @@ pub fn destroy(plan: &Plan, recordings: bool) -> Result<()> {
     let mut buckets = Vec::new();
     for aws in &regions {
         let found = outputs(aws, &stack)?.unwrap_or_default();
-        for bucket in found.get("BucketName") {
+        if let Some(bucket) = found.get("BucketName") {
             if !recordings && holds_recordings(aws, bucket)? {
                 bail!("{bucket} holds recordings: `--delete-recordings` deletes them, for good");
             }
