@@ -246,6 +246,9 @@ pub struct Browser {
     /// Width and height in CSS pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub screen: Option<(u32, u32)>,
+    /// `light` or `dark`: what the visitor prefers, and so how the page looked to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub color_scheme: Option<String>,
 }
 
 impl Browser {
@@ -730,6 +733,8 @@ impl Summariser {
                 time_zone: text(browser, "time_zone", TEXT_CHARS_MAX),
                 viewport: pair("viewport"),
                 screen: pair("screen"),
+                color_scheme: text(browser, "color_scheme", TEXT_CHARS_MAX)
+                    .filter(|scheme| scheme == "light" || scheme == "dark"),
             },
         };
         if self.summary.environment.as_ref().is_none_or(|found| environment < *found) {

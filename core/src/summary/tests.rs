@@ -40,7 +40,8 @@ fn the_session_event_says_more_than_meta() {
             "tapedeck.session",
             &json!({
                 "tab": "Zz9Yy8Xx", "url": "https://shop.example/", "title": "Shop", "release": "1.4.2",
-                "browser": {"user_agent": "UA", "viewport": [1280, 720], "screen": [-1, "x"], "languages": ["de", 7]},
+                "browser": {"user_agent": "UA", "viewport": [1280, 720], "screen": [-1, "x"], "languages": ["de", 7],
+                    "color_scheme": "dark"},
             }),
         ),
     ]);
@@ -50,6 +51,7 @@ fn the_session_event_says_more_than_meta() {
     assert_eq!(environment.browser.viewport, Some((1280, 720)));
     assert_eq!(environment.browser.screen, None);
     assert_eq!(environment.browser.languages, ["de"]);
+    assert_eq!(environment.browser.color_scheme.as_deref(), Some("dark"));
     assert_eq!(summary.facts.counts.markers, 1);
 }
 
