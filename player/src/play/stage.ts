@@ -128,6 +128,11 @@ export class Stage {
     replayer.iframe.style.colorScheme = this.#colorScheme;
     replayer.iframe.title = "Recorded page";
     replayer.iframe.tabIndex = -1;
+    // rrweb clears the nodes of a page that it rebuilds, not the sheets it adopted: they would stay when one goes back before them.
+    replayer.on("fullsnapshot-rebuilded", () => {
+      if (replayer.iframe.contentDocument !== null)
+        replayer.iframe.contentDocument.adoptedStyleSheets = [];
+    });
     replayer.on("resize", (size) => {
       const { width, height } = size as { width: number; height: number };
       this.#onresize(width, height);
