@@ -16,6 +16,8 @@ const manifest: Manifest = {
     { at: at(0), kind: "page", label: "https://shop.example/" },
     { at: at(40), kind: "navigation", label: "https://shop.example/cart" },
     { at: at(60), kind: "custom", label: "paid" },
+    { at: at(70), kind: "dead_click", label: "Pay" },
+    { at: at(80), kind: "of a later version", label: "?" },
   ],
 };
 
@@ -25,13 +27,14 @@ it("marks are page loads, errors and markers, by moment", () => {
     [40, "navigation", "shop.example/cart"],
     [50, "error", "TypeError: x"],
     [60, "custom", "paid"],
+    [70, "dead_click", "Dead click: Pay"],
   ]);
 });
 
 it("near a moment are the nearest, by moment", () => {
   const near = (ms: number, max: number) =>
     marksNear(marksOf(manifest), ms, 20, max).map(({ atMs }) => atMs);
-  expect(near(55, 9)).toEqual([40, 50, 60]);
+  expect(near(55, 9)).toEqual([40, 50, 60, 70]);
   expect(near(55, 2)).toEqual([50, 60]);
   expect(near(500, 9)).toEqual([]);
 });

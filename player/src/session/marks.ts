@@ -4,9 +4,12 @@ import type { Manifest } from "./manifest.ts";
 /** Something that the timeline shows at its moment. */
 export interface Mark {
   atMs: number;
-  kind: "error" | "page" | "navigation" | "custom" | "identify" | "lost";
+  kind: "error" | "page" | (typeof SHOWN)[number];
   label: string;
 }
+
+/** Kinds of markers to show. A page load is told by its page. */
+const SHOWN = ["navigation", "custom", "identify", "lost", "dead_click", "rage_click"] as const;
 
 /** What a manifest tells of, by moment. */
 export function marksOf(manifest: Manifest): Mark[] {
@@ -18,11 +21,26 @@ export function marksOf(manifest: Manifest): Mark[] {
   for (const { at, type, message } of manifest.errors)
     marks.push({ atMs: at.at_ms, kind: "error", label: `${type || "Error"}: ${message}` });
   for (const { at, kind, label } of manifest.markers) {
-    // A page load is told by its page.
-    if (kind === "navigation" || kind === "custom" || kind === "identify" || kind === "lost")
-      marks.push({ atMs: at.at_ms, kind, label: kind === "navigation" ? shortUrl(label) : label });
+    const shown = SHOWN.find((known) => known === kind);
+    if (shown === undefined) continue;
+    marks.push({ atMs: at.at_ms, kind: shown, label: labelOf(shown, label) });
   }
   return marks.sort((a, b) => a.atMs - b.atMs);
+}
+
+function labelOf(kind: (typeof SHOWN)[number], label: string): string {
+  switch (kind) {
+    case "navigation":
+      return shortUrl(label);
+    case "dead_click":
+      return `Dead click: ${label}`;
+    case "rage_click":
+      return `Rage: ${label}`;
+    case "lost":
+      return `Not recorded: ${label}`;
+    default:
+      return label;
+  }
 }
 
 /** The marks nearest to a moment, at most `withinMs` away, by moment. */
