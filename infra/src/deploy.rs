@@ -237,57 +237,55 @@ impl Plan {
         let mut parameters = self.parameters(environment, code, edge_user)?;
         parameters.insert("CodeBucket".to_owned(), bucket.clone());
         self.stack(aws, &second, "template.yaml", &parameters)?;
-        aws.run(&[
-            "cloudformation",
-            "update-termination-protection",
-            "--enable-termination-protection",
-            "--stack-name",
-            &second,
-        ])?;
         outputs(aws, &second)?.context("the stack is not there")
     }
 
+    /// Creates a stack, or changes one where something differs. CloudFormation takes a failed change back, and a failed creation away.
     fn stack(&self, aws: &Aws, name: &str, file: &str, parameters: &BTreeMap<String, String>) -> Result<()> {
-        // What failed the first time has nothing to go back to, and cannot be changed: it holds no data, and is made anew.
-        let status = aws.unless(
-            &["does not exist"],
-            &[
-                "cloudformation",
-                "describe-stacks",
-                "--stack-name",
-                name,
-                "--query",
-                "Stacks[0].StackStatus",
-                "--output",
-                "text",
-            ],
-        )?;
-        if status.is_some_and(|status| status.trim() == "ROLLBACK_COMPLETE") {
-            aws.run(&["cloudformation", "delete-stack", "--stack-name", name])?;
-            aws.run(&["cloudformation", "wait", "stack-delete-complete", "--stack-name", name])?;
-        }
-        println!("→ stack {name}");
-        let file = path(&self.template(file))?;
-        let environment = format!("tapedeck-environment={}", self.name);
-        let parameters: Vec<String> =
-            parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut arguments = vec![
-            "cloudformation",
-            "deploy",
+        let body = format!("file://{}", path(&std::path::absolute(self.template(file))?)?);
+        let parameters: Vec<Value> = parameters
+            .iter()
+            .map(|(name, value)| json!({"ParameterKey": name, "ParameterValue": value}))
+            .collect();
+        let parameters = Value::Array(parameters).to_string();
+        let tags = json!([
+            {"Key": "application", "Value": "tapedeck"},
+            {"Key": "tapedeck-environment", "Value": self.name},
+        ])
+        .to_string();
+        let about = [
             "--stack-name",
             name,
-            "--template-file",
-            &file,
-            "--no-fail-on-empty-changeset",
+            "--template-body",
+            &body,
+            "--parameters",
+            &parameters,
+            "--tags",
+            &tags,
             "--capabilities",
             "CAPABILITY_NAMED_IAM",
-            "--tags",
-            "application=tapedeck",
-            &environment,
-            "--parameter-overrides",
         ];
-        arguments.extend(parameters.iter().map(String::as_str));
-        aws.run(&arguments)
+        let (call, done, own): (_, _, &[&str]) = if outputs(aws, name)?.is_none() {
+            (
+                "create-stack",
+                "stack-create-complete",
+                &["--on-failure", "DELETE", "--enable-termination-protection"],
+            )
+        } else {
+            ("update-stack", "stack-update-complete", &[])
+        };
+        let applied = aws.unless(
+            &["No updates are to be performed"],
+            &[&["cloudformation", call], &about[..], own].concat(),
+        )?;
+        if applied.is_none() {
+            println!("→ stack {name}: as it is");
+            return Ok(());
+        }
+        println!("→ stack {name}");
+        aws.run(&["cloudformation", "wait", done, "--stack-name", name]).with_context(|| {
+            format!("stack {name}: `aws cloudformation describe-stack-events --stack-name {name}` says why")
+        })
     }
 
     fn configure(&self, aws: &Aws, environment: &Environment, stacks: &Stacks) -> Result<()> {
@@ -332,16 +330,13 @@ impl Plan {
             &self.root.join("edge-worker/assets"),
         ])?;
         let mark = Mark { aws, bucket: &stacks.own["BucketName"], part: "edge" };
-        let origin = match mark.same(&digest)? {
-            Some(origin) => {
-                println!("→ edge: as it is");
-                origin
-            }
-            None => {
-                println!("→ edge");
-                let said = wrangler.output(&["deploy", "--config", &file])?;
-                origin_of(environment.edge_host.as_deref(), &said)?
-            }
+        let origin = if let Some(origin) = mark.same(&digest)? {
+            println!("→ edge: as it is");
+            origin
+        } else {
+            println!("→ edge");
+            let said = wrangler.output(&["deploy", "--config", &file])?;
+            origin_of(environment.edge_host.as_deref(), &said)?
         };
         let there = wrangler.output(&["secret", "list", "--config", &file, "--format", "json"])?;
         let there: Vec<Value> =

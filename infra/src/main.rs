@@ -54,7 +54,7 @@ struct Init {
     /// Name of the project.
     #[arg(long)]
     project: Option<String>,
-    /// Pages that record into it, as scheme://host; several with commas.
+    /// Pages that record into it, as `scheme://host`; several with commas.
     #[arg(long)]
     origins: Option<String>,
     /// Host name of the edge; empty for a subdomain of workers.dev.
@@ -66,6 +66,7 @@ struct Init {
 }
 
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Deploy {
     /// Which environment of tapedeck.toml.
     #[arg(long)]

@@ -107,7 +107,9 @@ fn namespace(environment: &str, index: usize) -> u32 {
 pub fn headers_file(headers: &Map<String, Value>) -> String {
     let mut text = String::from("/*\n");
     for (name, value) in headers {
-        text.push_str(&format!("  {name}: {}\n", value.as_str().unwrap_or_default()));
+        for part in ["  ", name, ": ", value.as_str().unwrap_or_default(), "\n"] {
+            text.push_str(part);
+        }
     }
     text.push_str("/assets/*\n  Cache-Control: public, max-age=31536000, immutable\n");
     text

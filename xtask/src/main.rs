@@ -82,7 +82,7 @@ enum Task {
         /// Which.
         #[arg(long)]
         env: String,
-        /// Of an environment that is not `local`: its edge, as https://host.
+        /// Of an environment that is not `local`: its edge, as `https://host`.
         #[arg(long)]
         edge: Option<String>,
         /// Of an environment that is not `local`: its bucket.

@@ -56,7 +56,7 @@ fn random_key() -> Result<String> {
 mod tests {
     use super::*;
 
-    fn config(changes: Value) -> Value {
+    fn config(changes: &Value) -> Value {
         let mut config = json!({
             "version": 1, "revision": 0, "project": "demo", "keys": ["pk_0123456789ABCDEFGHIJKL"],
             "origins": ["https://shop.example"], "sampling": [{"from_ms": 0, "all": 0.1}],
@@ -67,29 +67,27 @@ mod tests {
         config
     }
 
-    fn draw() -> Result<String> {
-        Ok("ab".repeat(32))
-    }
+    const DRAW: fn() -> Result<String> = || Ok("ab".repeat(32));
 
     #[test]
     fn what_has_not_changed_is_not_written() {
-        let first = next(&config(json!({})), None, draw).unwrap().unwrap();
+        let first = next(&config(&json!({})), None, DRAW).unwrap().unwrap();
         assert_eq!(first["revision"], 1);
-        assert_eq!(next(&config(json!({})), Some(&first), draw).unwrap(), None);
-        let second = next(&config(json!({"share_epoch": 1})), Some(&first), draw).unwrap().unwrap();
+        assert_eq!(next(&config(&json!({})), Some(&first), DRAW).unwrap(), None);
+        let second = next(&config(&json!({"share_epoch": 1})), Some(&first), DRAW).unwrap().unwrap();
         assert_eq!(second["revision"], 2);
         let key = json!({"version": 1, "project": "demo"});
-        assert_eq!(next(&key, Some(&key), draw).unwrap(), None);
+        assert_eq!(next(&key, Some(&key), DRAW).unwrap(), None);
     }
 
     #[test]
     fn the_key_of_user_hashes_is_drawn_once() {
-        let hashed = config(json!({"users": "hashed", "user_hash_key": "00".repeat(32)}));
-        let first = next(&hashed, None, draw).unwrap().unwrap();
+        let hashed = config(&json!({"users": "hashed", "user_hash_key": "00".repeat(32)}));
+        let first = next(&hashed, None, DRAW).unwrap().unwrap();
         assert_eq!(first["user_hash_key"], "ab".repeat(32));
         let never = || panic!("drawn again");
         assert_eq!(next(&hashed, Some(&first), never).unwrap(), None);
-        let plain = next(&config(json!({})), Some(&first), never).unwrap().unwrap();
+        let plain = next(&config(&json!({})), Some(&first), never).unwrap().unwrap();
         assert_eq!(
             plain["user_hash_key"],
             "ab".repeat(32),

@@ -16,9 +16,7 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, SettingsError> {
-        let line_at = |at: usize| {
-            text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
-        };
+        let line_at = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count() + 1;
         let table = DeTable::parse(text).map_err(|error| SettingsError::Toml {
             file: file.to_owned(),
             line: error.span().map_or(1, |span| line_at(span.start)),

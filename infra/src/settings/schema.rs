@@ -84,7 +84,8 @@ fn of(value: &Value, path: &str, general: &str, comments: &Comments<'_>) -> Valu
         Value::Null => json!(true),
     };
     if general == "environments.*.parameters.*" {
-        schema = json!({"type": ["string", "number"]});
+        // Texts and numbers.
+        schema = json!({});
     }
     if let (Some(comment), Some(fields)) = (comments.above(path), schema.as_object_mut()) {
         fields.insert("description".to_owned(), json!(comment));
