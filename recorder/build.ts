@@ -51,17 +51,17 @@ export async function buildScript(): Promise<Map<string, string>> {
   // The files are made one after the other, since the second must shorten names as the first did.
   const names: Names = {};
   const first = await bundle({ entryPoints: [at("src/script.ts")], format: "iife" }, names);
-  const recorder: BuildOptions = {
-    stdin: { contents: 'export { Recorder } from "./src/recorder.js"', resolveDir: at(".") },
-    format: "esm",
-  };
   return new Map([
     ["tapedeck.js", first],
-    ["tapedeck-recorder.js", await bundle({ ...recorder, plugins: LEAN }, names)],
-    ["tapedeck-recorder-full.js", await bundle(recorder, names)],
+    ["tapedeck-recorder.js", await bundle({ ...FULL, plugins: LEAN }, names)],
+    ["tapedeck-recorder-full.js", await bundle(FULL, names)],
   ]);
 }
 
+const FULL: BuildOptions = {
+  stdin: { contents: 'export { Recorder } from "./src/recorder.js"', resolveDir: at(".") },
+  format: "esm",
+};
 const LEAN = [leanRrweb, nothingBeyond];
 
 /** What terser calls members. */
@@ -70,7 +70,9 @@ interface Names {
 }
 
 async function bundle(options: BuildOptions, names: Names): Promise<string> {
-  const internal = [...INTERNAL.split(" "), ...SHARED.split(" "), ...(await privateNames())];
+  const internal = SHARED.split(" ");
+  // A whole rrweb names members in texts too, and sends some to a worker.
+  if (options !== FULL) internal.push(...INTERNAL.split(" "), ...(await privateNames()));
   const { outputFiles } = await build({
     ...SCRIPT,
     ...options,
@@ -102,12 +104,13 @@ async function privateNames(): Promise<string[]> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await build({
-    entryPoints: [at("src/index.ts")],
+    // Each a file of its own: what `index.ts` does when it is imported would be left out by bundlers if its functions were in another.
+    entryPoints: [at("src/index.ts"), at("src/otel.ts")],
     bundle: true,
     packages: "external",
     format: "esm",
     target: "es2022",
-    outfile: at("dist/index.js"),
+    outdir: at("dist"),
   });
   for (const [name, text] of await buildScript()) await writeFile(at(`dist/${name}`), text);
 }

@@ -64,7 +64,16 @@ const UNREACHED: [from: string, to: string, instead: string][] = [
     "function getWindowWidth() { return innerWidth; }",
   ],
   ["record.addCustomEvent = ", "record.takeFullSnapshot = ", ""],
-  ["let nowTimestamp = ", "function patch(", "const nowTimestamp = Date.now;"],
+  [
+    "let nowTimestamp = ",
+    "const index = {",
+    `const nowTimestamp = Date.now;
+    function patch(source, name, replacement) {
+      const original = source[name];
+      try { source[name] = replacement(original); } catch {}
+      return () => { source[name] = original; };
+    }`,
+  ],
   ["function mergeHooks(", "function initObservers(", "function mergeHooks() {}"],
   ["class CrossOriginIframeMirror {", "class IframeManager {", "class CrossOriginIframeMirror {}"],
   ["  handleMessage(message) {", "class ShadowDomManager {", "  handleMessage() {}\n}"],

@@ -7,8 +7,6 @@ import type { Properties } from "./host.js";
 export type RecordedEvent = eventWithTime;
 
 /** rrweb's `EventType`, as numbers: the enum itself would pull in a module that is otherwise only types. */
-export const DOM_CONTENT_LOADED = 0;
-export const LOAD = 1;
 export const FULL_SNAPSHOT = 2;
 export const INCREMENTAL = 3;
 export const META = 4;

@@ -9,6 +9,7 @@ import { ClickCapture } from "./capture/clicks.js";
 import { watchConsole } from "./capture/console.js";
 import { ContentRules } from "./capture/content.js";
 import { Correlation } from "./capture/correlation.js";
+import { watchDocument } from "./capture/document.js";
 import { type DomCapture, mirror, recordDom } from "./capture/dom.js";
 import { browserFacts, watchBrowser } from "./capture/environment.js";
 import { ErrorCapture } from "./capture/errors.js";
@@ -234,13 +235,21 @@ export class Recorder implements Recording {
   }
 
   private startUnguarded(early: readonly Early[]): void {
-    const { emit, guard, host, privacy, correlation } = this;
+    const { host } = this;
     if (isRelay(host.options)) {
       // The page around this one records what is in it, and decides about it.
       this.recordDom();
       this.change("recording", "frame");
       return;
     }
+    this.listen();
+    this.early = [...early];
+    this.begin(host.startedMs);
+    this.takeEarly();
+  }
+
+  private listen(): void {
+    const { emit, guard, host, privacy, correlation } = this;
     const requests = watchRequests(
       emit,
       privacy,
@@ -262,6 +271,12 @@ export class Recorder implements Recording {
       watchNavigation((from, to, kind) => this.navigated(from, to, kind), guard),
       watchActivity(() => this.active(), guard),
       watchBrowser(emit, guard),
+      watchDocument(() => {
+        this.unlisten();
+        this.listen();
+        this.restDom();
+        this.wakeDom();
+      }, guard),
       watchVisibility(
         emit,
         { hidden: () => this.hidden(), seen: () => this.wakeDom(), left: () => this.left() },
@@ -274,9 +289,10 @@ export class Recorder implements Recording {
       () => this.keys.settle(),
       () => this.clicks.settleAll(),
     ];
-    this.early = [...early];
-    this.begin(host.startedMs);
-    this.takeEarly();
+  }
+
+  private unlisten(): void {
+    for (const undo of this.undo.splice(0)) undo();
   }
 
   private takeEarly(): void {
@@ -667,7 +683,7 @@ export class Recorder implements Recording {
   /** Ends everything that this recorder does in the page. */
   private end(state: State, reason: string, error?: unknown): void {
     clearTimeout(this.wakeTimer);
-    for (const undo of this.undo.splice(0)) undo();
+    this.unlisten();
     if (state !== "stopped") this.gzip.rest();
     this.discard(state, reason, error);
   }

@@ -2,7 +2,7 @@
  * The page's DOM, by rrweb. What it may read of text and fields is asked of {@link Privacy} as it reads.
  */
 import { record } from "@rrweb/record";
-import { DOM_CONTENT_LOADED, FULL_SNAPSHOT, LOAD, type RecordedEvent } from "../events.js";
+import { FULL_SNAPSHOT, META, type RecordedEvent } from "../events.js";
 import type { Options } from "../options.js";
 import { IGNORE, type Mirror, type Privacy } from "../privacy.js";
 import { beyond } from "./beyond.js";
@@ -27,13 +27,23 @@ export function recordDom(
   options: Options,
 ): DomCapture {
   let begun = false;
+  /** Waits for its full snapshot, which a page that is being torn down may not give. */
+  let meta: RecordedEvent | undefined;
   const more = beyond(options, privacy);
   const stop = record<RecordedEvent>({
     emit(event) {
       // That the document was parsed and loaded is nothing a replay shows.
-      if (event.type === DOM_CONTENT_LOADED || event.type === LOAD) return;
-      begun ||= event.type === FULL_SNAPSHOT;
-      emit(more.isForeign() ? event : privacy.event(event));
+      if (event.type < FULL_SNAPSHOT) return;
+      const masked = more.isForeign() ? event : privacy.event(event);
+      if (event.type === META) {
+        meta = masked;
+        return;
+      }
+      if (event.type === FULL_SNAPSHOT && meta) {
+        begun = true;
+        emit(meta);
+      }
+      emit(masked);
     },
     ...more.options,
     recordAfter: "DOMContentLoaded",
@@ -52,7 +62,7 @@ export function recordDom(
     },
   });
   more.started();
-  if (stop === undefined) throw new Error("rrweb did not start; the console says why");
+  if (stop === undefined) throw new Error("rrweb did not start");
   return {
     checkpoint() {
       if (begun) record.takeFullSnapshot(true);

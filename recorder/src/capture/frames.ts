@@ -7,7 +7,7 @@ const FRAMES_MAX = 50;
 const FRAME = /^\s*(?:at (?:async )?)?(?:(.*?)(?: \(|@))?([^\s()]+?):(\d+):(\d+)\)?$/;
 
 /** Where bundlers' plugins leave the ids of source maps: by the stack of an error made in the file. */
-const DEBUG_IDS = ["_sentryDebugIds", "_posthogChunkIds", "_debugIds"];
+const DEBUG_IDS = ["_sentryDebugIds", "_posthogChunkIds"];
 
 /** Innermost first. What is no frame, such as the message's lines, is left out. */
 export function framesOf(stack: string): StackFrame[] {

@@ -34,6 +34,8 @@ export class Site {
         // As some sites ask: then a request without a policy of its own would tell the whole URL.
         "Referrer-Policy": "unsafe-url",
         "Set-Cookie": "visitor=1",
+        // For pages of other origins that embed the recorder from here.
+        ...(path.endsWith(".js") && { "Access-Control-Allow-Origin": "*" }),
         ...(page !== undefined && site.headers),
       });
       response.end(found);
