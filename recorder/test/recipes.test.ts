@@ -38,7 +38,7 @@ async function bundled(contents: string, loader: "ts" | "tsx" = "ts"): Promise<s
   return outputFiles[0]?.text ?? "";
 }
 
-const page = readFileSync(at("../../docs/guide/embed.md"), "utf8");
+const page = readFileSync(at("../../docs/embed.md"), "utf8");
 const samples = Array.from(
   page.matchAll(/^## (.+)$|^```(tsx?)\n([\s\S]*?)^```$/gm),
   ([, heading, loader, code]) => ({ heading, loader, code }),
