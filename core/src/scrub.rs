@@ -5,19 +5,21 @@
 //! the few lines that could hold something; only of those are strings decoded, so that no escape can hide a match.
 
 mod card;
+mod expression;
 mod iban;
 mod strings;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use aho_corasick::AhoCorasick;
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::hybrid::BuildError;
 use serde::{Deserialize, Serialize};
 
 use crate::identify::user_value;
 use card::{begins_word, card_numbers, stands_alone};
+use expression::Expression;
 use iban::ibans;
 use strings::{Decoded, is_overwritten, json_strings, overwrite};
 
@@ -25,8 +27,6 @@ use strings::{Decoded, is_overwritten, json_strings, overwrite};
 pub const PATTERNS_MAX: usize = 20;
 /// Longest pattern, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 512;
-/// Largest compiled pattern, in bytes.
-const PATTERN_COMPILED_BYTES_MAX: usize = 256 * 1024;
 
 /// Query parameters whose values are always overwritten, in lower case, sorted.
 const QUERY_NAMES: [&str; 26] = [
@@ -102,7 +102,7 @@ pub enum PatternError {
         /// Which.
         name: String,
         /// What the parser says.
-        source: Box<regex::Error>,
+        source: Box<BuildError>,
     },
     /// Matches nothing at every place.
     #[error("pattern {name:?} matches the empty text")]
@@ -129,7 +129,7 @@ pub struct Scrubbed {
 #[serde(try_from = "ScrubConfig", into = "ScrubConfig")]
 pub struct Scrubber {
     config: ScrubConfig,
-    patterns: Vec<(String, Regex)>,
+    patterns: Vec<(String, Arc<Expression>)>,
     query_names: Vec<String>,
 }
 
@@ -231,15 +231,15 @@ impl Scrubber {
             add("email", email_addresses(text));
         }
         if SECRET_STARTS.is_match(text) {
-            for (kind, regex) in SECRETS.iter() {
-                add(kind, standing_alone(regex, text));
+            for (kind, expression) in SECRETS.iter() {
+                add(kind, standing_alone(expression, text));
             }
         }
         if memchr::memchr(b'=', text).is_some() {
             add("query", self.query_values(text));
         }
-        for (name, regex) in &self.patterns {
-            add(name, regex.find_iter(text).map(|found| found.range()).collect());
+        for (name, expression) in &self.patterns {
+            add(name, expression.find_all(text));
         }
         ranges
     }
@@ -262,20 +262,17 @@ impl Scrubber {
     }
 }
 
-fn compile(pattern: &Pattern) -> Result<(String, Regex), PatternError> {
+fn compile(pattern: &Pattern) -> Result<(String, Arc<Expression>), PatternError> {
     let name = || pattern.name.clone();
     if pattern.regex.len() > PATTERN_BYTES_MAX {
         return Err(PatternError::TooLong { name: name(), found: pattern.regex.len() });
     }
-    let regex = RegexBuilder::new(&pattern.regex)
-        .unicode(false)
-        .size_limit(PATTERN_COMPILED_BYTES_MAX)
-        .build()
-        .map_err(|source| PatternError::Form { name: name(), source: Box::new(source) })?;
-    if regex.is_match(b"") {
+    let expression =
+        Expression::new(&pattern.regex).map_err(|source| PatternError::Form { name: name(), source })?;
+    if expression.matches_nothing() {
         return Err(PatternError::Empty { name: name() });
     }
-    Ok((name(), regex))
+    Ok((name(), Arc::new(expression)))
 }
 
 /// Whether a line could hold something that is to be overwritten: never wrongly no, and seldom wrongly yes.
@@ -364,21 +361,18 @@ static SECRET_STARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 });
 
 /// Secrets by kind.
-static SECRETS: LazyLock<[(&str, Regex); 4]> = LazyLock::new(|| {
-    let regex = |pattern: &str| {
-        RegexBuilder::new(pattern)
-            .unicode(false)
-            .build()
-            .unwrap_or_else(|error| unreachable!("a fixed pattern: {error}"))
+static SECRETS: LazyLock<[(&str, Expression); 4]> = LazyLock::new(|| {
+    let expression = |pattern: &str| {
+        Expression::new(pattern).unwrap_or_else(|error| unreachable!("a fixed pattern: {error}"))
     };
     [
         // RFC 7519: three parts in base64url, the first two of them JSON objects.
-        ("jwt", regex(r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")),
+        ("jwt", expression(r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")),
         // RFC 6750.
-        ("bearer", regex(r"[Bb]earer +[A-Za-z0-9._~+/-]{12,}=*")),
+        ("bearer", expression(r"[Bb]earer +[A-Za-z0-9._~+/-]{12,}=*")),
         (
             "api_key",
-            regex(concat!(
+            expression(concat!(
                 r"(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}",
                 r"|glpat-[A-Za-z0-9_-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
                 r"|whsec_[A-Za-z0-9+/]{24,}=*|AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}",
@@ -388,16 +382,15 @@ static SECRETS: LazyLock<[(&str, Regex); 4]> = LazyLock::new(|| {
         ),
         (
             "private_key",
-            regex(
+            expression(
                 r"(?s)-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\z)",
             ),
         ),
     ]
 });
 
-fn standing_alone(regex: &Regex, text: &[u8]) -> Vec<Range<usize>> {
-    let found = regex.find_iter(text).map(|found| found.range());
-    found.filter(|range| begins_word(text, range.start)).collect()
+fn standing_alone(expression: &Expression, text: &[u8]) -> Vec<Range<usize>> {
+    expression.find_all(text).into_iter().filter(|range| begins_word(text, range.start)).collect()
 }
 
 /// `ddd-dd-dddd` of a number that can have been given out: not 000, 666 or 9xx, 00, 0000.

@@ -11,7 +11,7 @@ use crate::run::{command, npm_script, step};
 use crate::tree::Tree;
 
 /// Programs in `bench/` that are no bench.
-const NOT_BENCHES: [&str; 2] = ["frame", "table"];
+const NOT_BENCHES: [&str; 3] = ["frame", "record", "table"];
 
 /// Builds for release, runs one bench or all, and checks that each left a result.
 pub(crate) fn bench(tree: &Tree, name: Option<&str>) -> Result<()> {
