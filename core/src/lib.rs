@@ -24,6 +24,7 @@ pub mod object_key;
 pub mod origin;
 pub mod reply;
 pub mod request;
+pub mod retention;
 pub mod route;
 pub mod sampling;
 pub mod scrub;

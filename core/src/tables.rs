@@ -43,6 +43,13 @@ impl TableRows {
         }
     }
 
+    /// Leaves out the rows of all tables but one.
+    #[must_use]
+    pub fn only(mut self, table: Table) -> Self {
+        self.0.retain(|(_, found, _), _| *found == table);
+        self
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
