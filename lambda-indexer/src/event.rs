@@ -1,4 +1,4 @@
-//! What an invocation is about: the bucket's own notification, or a queue's batch of messages that hold such.
+//! What an invocation is about: the bucket's own notification, a task, or a queue's batch of messages that hold such.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>. Only the fields that are used have to be there: a person who
@@ -7,6 +7,8 @@
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
+use crate::task::Task;
+
 /// Longest excerpt of a payload in an error, in characters.
 const EXCERPT_CHARS: usize = 200;
 
@@ -14,7 +16,7 @@ const EXCERPT_CHARS: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
     /// Not JSON of the form that the bucket or a queue sends.
-    #[error("expected an S3 notification or an SQS batch of them, found {found}")]
+    #[error("expected an S3 notification, a task, or an SQS batch of them, found {found}")]
     Form {
         /// The start of what came.
         found: String,
@@ -52,10 +54,19 @@ pub struct ObjectRef {
 /// What one invocation is asked to do.
 #[derive(Debug)]
 pub enum Event {
-    /// The bucket itself called: it succeeds or fails as one.
-    Bucket(Vec<ObjectRef>),
+    /// The bucket, a schedule or a person called: it succeeds or fails as one.
+    Direct(Work),
     /// A queue called: each message succeeds or fails on its own.
     Queue(Vec<Message>),
+}
+
+/// What one message asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Something happened to these objects. None for the test message that S3 sends when notifications are configured.
+    Objects(Vec<ObjectRef>),
+    /// The function asked itself, or a schedule did.
+    Task(Task),
 }
 
 /// One message of a queue's batch.
@@ -63,8 +74,12 @@ pub enum Event {
 pub struct Message {
     /// By which the answer names it.
     pub id: String,
-    /// The objects it is about. None for the test message that S3 sends when notifications are configured.
-    pub objects: Result<Vec<ObjectRef>, EventError>,
+    /// As it came.
+    pub body: String,
+    /// How often it was delivered, with this time; 1 where the queue does not say.
+    pub receives: u32,
+    /// What it asks for.
+    pub work: Result<Work, EventError>,
 }
 
 /// What an invocation's payload asks for.
@@ -74,41 +89,59 @@ pub struct Message {
 pub fn parse_event(payload: &str) -> Result<Event, EventError> {
     let mut messages = Vec::new();
     let mut objects = Vec::new();
-    for record in parse_records(payload)? {
+    let records = match parse_envelope(payload)? {
+        Parsed::Task(task) => return Ok(Event::Direct(Work::Task(task))),
+        Parsed::Records(records) => records,
+    };
+    for record in records {
         match record {
             Record::Bucket { s3 } => objects.push(s3.decode()?),
-            Record::Queue { message_id, body } => {
-                messages.push(Message { id: message_id, objects: parse_notification(&body) });
+            Record::Queue { message_id, body, attributes } => {
+                let work = parse_message(&body);
+                let receives = attributes.receives.and_then(|n| n.parse().ok()).unwrap_or(1);
+                messages.push(Message { id: message_id, body, receives, work });
             }
         }
     }
     match (messages.is_empty(), objects.is_empty()) {
-        (true, _) => Ok(Event::Bucket(objects)),
+        (true, _) => Ok(Event::Direct(Work::Objects(objects))),
         (false, true) => Ok(Event::Queue(messages)),
         (false, false) => Err(EventError::Mixed),
     }
 }
 
-fn parse_notification(body: &str) -> Result<Vec<ObjectRef>, EventError> {
-    let decoded = parse_records(body)?.into_iter().map(|record| match record {
+fn parse_message(body: &str) -> Result<Work, EventError> {
+    let records = match parse_envelope(body)? {
+        Parsed::Task(task) => return Ok(Work::Task(task)),
+        Parsed::Records(records) => records,
+    };
+    let decoded = records.into_iter().map(|record| match record {
         Record::Bucket { s3 } => s3.decode(),
         Record::Queue { .. } => Err(EventError::Mixed),
     });
-    decoded.collect()
+    Ok(Work::Objects(decoded.collect::<Result<_, _>>()?))
 }
 
-/// At least one record, or none of a test message.
-fn parse_records(text: &str) -> Result<Vec<Record>, EventError> {
+enum Parsed {
+    Task(Task),
+    /// At least one, or none of a test message.
+    Records(Vec<Record>),
+}
+
+fn parse_envelope(text: &str) -> Result<Parsed, EventError> {
     let found = || text.chars().take(EXCERPT_CHARS).collect();
-    let envelope: Envelope =
-        serde_json::from_str(text).map_err(|source| EventError::Form { found: found(), source })?;
+    let form = |source| EventError::Form { found: found(), source };
+    let envelope: Envelope = serde_json::from_str(text).map_err(form)?;
+    if envelope.tapedeck.is_some() {
+        return Ok(Parsed::Task(serde_json::from_str(text).map_err(form)?));
+    }
     if envelope.event.as_deref() == Some("s3:TestEvent") {
-        return Ok(Vec::new());
+        return Ok(Parsed::Records(Vec::new()));
     }
     if envelope.records.is_empty() {
         return Err(EventError::NoRecords { found: found() });
     }
-    Ok(envelope.records)
+    Ok(Parsed::Records(envelope.records))
 }
 
 #[derive(Deserialize)]
@@ -117,6 +150,14 @@ struct Envelope {
     records: Vec<Record>,
     #[serde(rename = "Event")]
     event: Option<String>,
+    /// Only there in a task, and says which.
+    tapedeck: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Attributes {
+    #[serde(rename = "ApproximateReceiveCount")]
+    receives: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -125,7 +166,12 @@ enum Record {
     #[serde(rename = "aws:s3")]
     Bucket { s3: Entity },
     #[serde(rename = "aws:sqs", rename_all = "camelCase")]
-    Queue { message_id: String, body: String },
+    Queue {
+        message_id: String,
+        body: String,
+        #[serde(default)]
+        attributes: Attributes,
+    },
 }
 
 #[derive(Deserialize)]
@@ -180,7 +226,7 @@ mod tests {
     fn check(payload: &str, expected: Result<&[&str], &str>) {
         let found = parse_event(payload).map_err(|error| error.to_string());
         match (&found, expected) {
-            (Ok(Event::Bucket(objects)), Ok(expected)) => assert_eq!(keys(objects), expected),
+            (Ok(Event::Direct(Work::Objects(objects))), Ok(expected)) => assert_eq!(keys(objects), expected),
             (Err(found), Err(expected)) => assert_eq!(found, expected),
             _ => panic!("{payload} gives {found:?}"),
         }
@@ -209,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_said() {
-        check("[1]", Err("expected an S3 notification or an SQS batch of them, found [1]"));
+        check("[1]", Err("expected an S3 notification, a task, or an SQS batch of them, found [1]"));
         check(
             r#"{"source":"aws.events"}"#,
             Err(
@@ -241,18 +287,29 @@ mod tests {
             sqs("test", r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}"#),
             sqs("garbage", "\u{0}garbage"),
             sqs("no key", r#"{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"b"},"object":{}}}]}"#),
+            sqs("task", r#"{"tapedeck":"sweep"}"#),
+            sqs("no task", r#"{"tapedeck":"dance"}"#),
             sqs("nested", &json!({"Records": [sqs("x", "")]}).to_string()),
         ]});
         let Ok(Event::Queue(messages)) = parse_event(&batch.to_string()) else { panic!("not a batch") };
         let found: Vec<_> = messages
             .iter()
-            .map(|message| (message.id.as_str(), message.objects.as_ref().ok().map(|objects| keys(objects))))
+            .map(|message| {
+                let keys = match &message.work {
+                    Ok(Work::Objects(objects)) => Some(keys(objects)),
+                    Ok(Work::Task(task)) => Some(vec![task.name()]),
+                    Err(_) => None,
+                };
+                (message.id.as_str(), keys)
+            })
             .collect();
         let expected = [
             ("two", Some(vec!["chunks/a", "chunks/b"])),
             ("test", Some(vec![])),
             ("garbage", None),
             ("no key", None),
+            ("task", Some(vec!["sweep"])),
+            ("no task", None),
             ("nested", None),
         ];
         assert_eq!(found, expected);

@@ -1,7 +1,6 @@
-//! One invocation: which objects, what is in them, whose manifests they belong into, and what to tell the caller.
+//! One invocation: which objects and tasks, what became of them, and what to tell the caller.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -9,22 +8,29 @@ use futures_util::stream;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use tapedeck_core::ids::{ProjectId, SessionId};
-use tapedeck_core::object_key::{ChunkKey, KeyError};
-use tapedeck_core::store::Store;
-use tapedeck_core::summary::ChunkSummary;
+use tapedeck_core::object_key::{ChunkKey, RequestKey};
+use tapedeck_core::store::OwnedStore;
+use tapedeck_core::tables::TableRows;
 
-use crate::chunk::{ChunkError, read_chunk};
-use crate::event::{Event, EventError, ObjectRef, parse_event};
-use crate::merge::{MergeError, Merged, Patience, merge};
+use crate::deadline::Deadline;
+use crate::event::{Event, EventError, Message, ObjectRef, Work, parse_event};
+use crate::failure::chain;
+use crate::merge::{Merged, Patience};
+use crate::metrics::Counts;
+use crate::outbox::Outbox;
+use crate::rows::{Rules, rows_of_chunks};
+use crate::sessions::merge_chunks;
+use crate::settings::Settings;
+use crate::shell::Shell;
+use crate::tables::write_tables;
+use crate::task::Task;
+use crate::work::carry_out;
 
-/// Chunks read at once: bounds memory, since each may be 16 MiB as stored.
-const READS_AT_ONCE: usize = 8;
+/// Sessions worked on at once: bounds memory, since each may have several chunks and a manifest in it.
+const SESSIONS_AT_ONCE: usize = 4;
 
-/// Manifests merged at once: bounds memory, since each may be 4 MiB.
-const MERGES_AT_ONCE: usize = 8;
-
-/// Where chunks lie; other objects are no business of this program.
 const CHUNKS: &str = "chunks/";
+const REQUESTS: &str = "requests/";
 
 /// The answer to a queue: which messages are to come again. Without `ReportBatchItemFailures` on the event source mapping, AWS
 /// would take any answer for success of the whole batch.
@@ -51,13 +57,13 @@ pub enum InvocationError {
     /// The payload is of no kind that is known.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The bucket called, and not all of its objects are done.
-    #[error("{failed} of {objects} objects failed, the first: {first}")]
-    Objects {
+    /// The bucket, a schedule or a person called, and not all is done.
+    #[error("{failed} of {units} objects and tasks failed, the first: {first}")]
+    Units {
         /// How many.
         failed: usize,
         /// Of how many.
-        objects: usize,
+        units: usize,
         /// Which one and why.
         first: String,
     },
@@ -67,185 +73,283 @@ impl From<InvocationError> for Diagnostic {
     fn from(error: InvocationError) -> Self {
         let error_type = match error {
             InvocationError::Event(_) => "Event",
-            InvocationError::Objects { .. } => "Objects",
+            InvocationError::Units { .. } => "Units",
         };
         Self { error_type: error_type.to_owned(), error_message: chain(&error) }
     }
 }
 
-/// Why one object is not in its session's manifest.
-#[derive(Debug, thiserror::Error)]
-enum ObjectError {
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    #[error(transparent)]
-    Chunk(#[from] ChunkError),
-    /// The same for all chunks of the session in this invocation.
-    #[error(transparent)]
-    Merge(#[from] MergeError),
+/// What can succeed or fail on its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    Object(ObjectRef),
+    Task(Task),
 }
 
-/// What an invocation did, for its one line in the log.
-#[derive(Debug, Default)]
-struct Counts {
-    messages: usize,
-    malformed: usize,
-    objects: usize,
-    ignored: usize,
-    chunks: usize,
-    gone: usize,
-    sessions: usize,
-    written: usize,
-    failed: usize,
+/// Why a unit is not done.
+#[derive(Debug, Clone)]
+struct Failure {
+    reason: String,
+    /// Whether it would fail again for the same reason, whenever it came.
+    is_final: bool,
 }
 
-/// Does what `payload` asks for, in the stores that `store_of` gives for a bucket's name.
+/// What an invocation acts with, whatever the bucket.
+#[derive(Debug)]
+pub struct Means<'a, F, O> {
+    /// The store of a bucket's name.
+    pub store_of: F,
+    /// Where messages go.
+    pub outbox: &'a O,
+    /// How long things wait.
+    pub settings: &'a Settings,
+    /// How often a contended write is tried.
+    pub patience: Patience,
+    /// When to stop.
+    pub deadline: Deadline,
+}
+
+impl<'a, S: OwnedStore, F: Fn(&str) -> S, O: Outbox> Means<'a, F, O> {
+    fn shell(&self, bucket: &str) -> Shell<'a, S, O> {
+        Shell {
+            store: (self.store_of)(bucket),
+            outbox: self.outbox,
+            settings: self.settings,
+            patience: self.patience,
+            deadline: self.deadline,
+        }
+    }
+}
+
+/// Does what `payload` asks for.
 ///
 /// # Errors
 /// [`InvocationError`] if the caller has to repeat the whole; failed messages of a queue are an [`Answer`] instead.
-pub async fn invoke<S: Store>(
+pub async fn invoke<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
     payload: &str,
-    store_of: impl Fn(&str) -> S,
-    patience: Patience,
+    means: Means<'_, F, O>,
 ) -> Result<Answer, InvocationError> {
     let begun = Instant::now();
     let mut counts = Counts::default();
     let answer = match parse_event(payload)? {
-        Event::Bucket(objects) => {
-            let failed = index(objects.iter().cloned().collect(), store_of, patience, &mut counts).await;
+        Event::Direct(work) => {
+            let units: BTreeSet<Unit> = units(&work).collect();
+            let count = units.len();
+            let failed = work_on(units, &means, &mut counts).await;
             match failed.first_key_value() {
                 None => Ok(Answer::default()),
-                Some((_, first)) => Err(InvocationError::Objects {
+                Some((unit, first)) => Err(InvocationError::Units {
                     failed: failed.len(),
-                    objects: counts.objects,
-                    first: first.clone(),
+                    units: count,
+                    first: format!("{}: {}", name(unit), first.reason),
                 }),
             }
         }
         Event::Queue(messages) => {
-            counts.messages = messages.len();
-            for message in &messages {
-                if let Err(error) = &message.objects {
-                    counts.malformed += 1;
-                    tracing::error!(message_id = message.id, error = chain(error), "message is malformed");
+            counts.messages = messages.len() as u64;
+            let asked = messages.iter().filter_map(|message| message.work.as_ref().ok());
+            let failed = work_on(asked.flat_map(units).collect(), &means, &mut counts).await;
+            let mut answer = Answer::default();
+            for message in messages {
+                if !is_settled(&message, &failed, &means, &mut counts).await {
+                    answer.batch_item_failures.push(ItemFailure { item_identifier: message.id });
                 }
             }
-            let objects = messages.iter().filter_map(|message| message.objects.as_ref().ok());
-            let failed = index(objects.flatten().cloned().collect(), store_of, patience, &mut counts).await;
-            let is_failed = |objects: &[ObjectRef]| objects.iter().any(|object| failed.contains_key(object));
-            let failures = messages
-                .into_iter()
-                .filter(|message| message.objects.as_deref().map_or(true, is_failed))
-                .map(|message| ItemFailure { item_identifier: message.id });
-            Ok(Answer { batch_item_failures: failures.collect() })
+            Ok(answer)
         }
     };
-    log(&counts, begun);
+    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    println!("{}", counts.line(duration_ms));
     answer
 }
 
-/// Brings the manifests of these objects' sessions up to date. Returns the objects for which that failed, each
-/// with the reason, which is logged too.
-async fn index<S: Store>(
-    objects: BTreeSet<ObjectRef>,
-    store_of: impl Fn(&str) -> S,
-    patience: Patience,
-    counts: &mut Counts,
-) -> BTreeMap<ObjectRef, String> {
-    counts.objects = objects.len();
-    let mut failed = BTreeMap::new();
-    let mut fail = |object: ObjectRef, error: &ObjectError| {
-        let error = chain(error);
-        tracing::error!(bucket = object.bucket, key = object.key, error, "object failed");
-        failed.insert(object, error);
+fn units(work: &Work) -> impl Iterator<Item = Unit> {
+    let (objects, task) = match work {
+        Work::Objects(objects) => (objects.clone(), None),
+        Work::Task(task) => (Vec::new(), Some(task.clone())),
     };
+    objects.into_iter().map(Unit::Object).chain(task.map(Unit::Task))
+}
 
-    let mut chunks = Vec::new();
-    for object in objects {
-        if !object.key.starts_with(CHUNKS) {
+fn name(unit: &Unit) -> String {
+    match unit {
+        Unit::Object(object) => object.key.clone(),
+        Unit::Task(task) => format!("task {}", task.name()),
+    }
+}
+
+/// Whether a message is done with: its work is done, or it is put aside with the reason, since coming again would not help or did not.
+async fn is_settled<F, O: Outbox>(
+    message: &Message,
+    failed: &BTreeMap<Unit, Failure>,
+    means: &Means<'_, F, O>,
+    counts: &mut Counts,
+) -> bool {
+    let failure = match &message.work {
+        Ok(work) => {
+            units(work).find_map(|unit| Some((name(&unit), failed.get(&unit)?))).map(|(name, failure)| {
+                Failure { reason: format!("{name}: {}", failure.reason), is_final: failure.is_final }
+            })
+        }
+        Err(error) => Some(Failure { reason: chain(error), is_final: true }),
+    };
+    let Some(Failure { reason, is_final }) = failure else { return true };
+    if !is_final && message.receives < means.settings.receives_max {
+        return false;
+    }
+    match means.outbox.bury(&message.body, &reason).await {
+        Ok(()) => {
+            counts.dead_letters += 1;
+            tracing::error!(
+                message_id = message.id,
+                reason,
+                receives = message.receives,
+                "message is a dead letter"
+            );
+            true
+        }
+        Err(error) => {
+            tracing::error!(
+                message_id = message.id,
+                reason,
+                error = chain(&error),
+                "dead letter cannot be put aside"
+            );
+            false
+        }
+    }
+}
+
+/// Does all of it. Returns what is not done, each with the reason, which is logged too.
+async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
+    units: BTreeSet<Unit>,
+    means: &Means<'_, F, O>,
+    counts: &mut Counts,
+) -> BTreeMap<Unit, Failure> {
+    let mut failed = BTreeMap::new();
+    let mut sessions: BTreeMap<(String, ProjectId, SessionId), Vec<(Unit, ChunkKey)>> = BTreeMap::new();
+    let mut tasks: BTreeMap<Unit, (String, Task)> = BTreeMap::new();
+    for unit in units {
+        let object = match &unit {
+            Unit::Task(task) => {
+                tasks.insert(unit.clone(), (means.settings.bucket.clone(), task.clone()));
+                continue;
+            }
+            Unit::Object(object) => object,
+        };
+        counts.objects += 1;
+        let wrong_key = if object.key.starts_with(CHUNKS) {
+            match object.key.parse::<ChunkKey>() {
+                Ok(key) => {
+                    counts.chunks += 1;
+                    let session = (object.bucket.clone(), key.project.clone(), key.session.clone());
+                    sessions.entry(session).or_default().push((unit, key));
+                    continue;
+                }
+                Err(error) => chain(&error),
+            }
+        } else if object.key.starts_with(REQUESTS) {
+            match object.key.parse::<RequestKey>() {
+                Ok(key) => {
+                    let task = Task::Request { project: key.project, request: key.id, from: None };
+                    let bucket = object.bucket.clone();
+                    tasks.insert(unit, (bucket, task));
+                    continue;
+                }
+                Err(error) => chain(&error),
+            }
+        } else {
             counts.ignored += 1;
-            tracing::debug!(bucket = object.bucket, key = object.key, "object is no chunk");
             continue;
-        }
-        match object.key.parse::<ChunkKey>() {
-            Ok(key) => chunks.push((object, key)),
-            Err(error) => fail(object, &error.into()),
-        }
+        };
+        fail(&mut failed, unit, wrong_key, true);
     }
-    counts.chunks = chunks.len();
-
-    let store_of = &store_of;
-    let mut reads = stream::iter(chunks)
-        .map(|(object, key)| async move {
-            let summary = read_chunk(&store_of(&object.bucket), &key).await;
-            (object, key, summary)
-        })
-        .buffer_unordered(READS_AT_ONCE);
-    let mut sessions: BTreeMap<(String, ProjectId, SessionId), Vec<(ObjectRef, ChunkSummary)>> =
-        BTreeMap::new();
-    while let Some((object, key, summary)) = reads.next().await {
-        match summary {
-            Ok(Some(summary)) => {
-                let session = (object.bucket.clone(), key.project, key.session);
-                sessions.entry(session).or_default().push((object, summary));
-            }
-            Ok(None) => {
-                counts.gone += 1;
-                tracing::debug!(bucket = object.bucket, key = object.key, "chunk is gone");
-            }
-            Err(error) => fail(object, &error.into()),
-        }
-    }
-    counts.sessions = sessions.len();
+    counts.sessions = sessions.len() as u64;
 
     let mut merges = stream::iter(sessions)
         .map(|((bucket, project, session), chunks)| async move {
-            let (objects, summaries): (Vec<_>, Vec<_>) = chunks.into_iter().unzip();
-            let merged = merge(&store_of(&bucket), &project, &session, &summaries, patience).await;
-            (objects, merged)
+            if means.deadline.is_near() {
+                return (bucket, chunks, None);
+            }
+            let keys: Vec<ChunkKey> = chunks.iter().map(|(_, key)| key.clone()).collect();
+            // On the heap: the SDK's futures are large, and nest deeply.
+            let merged = Box::pin(merge_chunks(&means.shell(&bucket), &project, &session, &keys)).await;
+            (bucket, chunks, Some(merged))
         })
-        .buffer_unordered(MERGES_AT_ONCE);
-    while let Some((objects, merged)) = merges.next().await {
+        .buffer_unordered(SESSIONS_AT_ONCE);
+    // By bucket: what is to be written, and for whom.
+    let mut rows: BTreeMap<String, (TableRows, Vec<Unit>)> = BTreeMap::new();
+    let mut rules: BTreeMap<String, Rules> = BTreeMap::new();
+    while let Some((bucket, chunks, merged)) = merges.next().await {
         match merged {
-            Ok(Merged::Written) => counts.written += 1,
-            Ok(Merged::Unchanged) => {}
-            Err(error) => {
-                let error = ObjectError::Merge(error);
-                for object in objects {
-                    fail(object, &error);
+            Some(Ok(merged)) => {
+                counts.gone += merged.gone as u64;
+                counts.damaged += merged.damaged as u64;
+                counts.written += u64::from(merged.merged == Merged::Written);
+                counts.refused += u64::from(merged.merged == Merged::Refused);
+                if let (Some(manifest), false) = (&merged.manifest, merged.merged == Merged::Refused) {
+                    let rules = rules.entry(bucket.clone()).or_default();
+                    match rules.of(&means.shell(&bucket), &manifest.project).await {
+                        Ok(rules) => {
+                            let rows = rows.entry(bucket).or_default();
+                            rows.0.extend(rows_of_chunks(manifest, &merged.summaries, rules));
+                            rows.1.extend(chunks.iter().map(|(unit, _)| unit.clone()));
+                        }
+                        Err(error) => {
+                            let reason = chain(&error);
+                            let units = chunks.iter().map(|(unit, _)| unit.clone());
+                            units.for_each(|unit| fail(&mut failed, unit, reason.clone(), false));
+                        }
+                    }
                 }
+                for (key, error) in merged.failed {
+                    let unit = chunks.iter().find(|(_, known)| *known == key).map(|(unit, _)| unit.clone());
+                    if let Some(unit) = unit {
+                        fail(&mut failed, unit, chain(&error), false);
+                    }
+                }
+            }
+            Some(Err(error)) => {
+                let reason = chain(&error);
+                chunks.into_iter().for_each(|(unit, _)| fail(&mut failed, unit, reason.clone(), false));
+            }
+            None => chunks.into_iter().for_each(|(unit, _)| late(&mut failed, unit)),
+        }
+    }
+    drop(merges);
+
+    for (unit, (bucket, task)) in tasks {
+        if means.deadline.is_near() {
+            late(&mut failed, unit);
+            continue;
+        }
+        match Box::pin(carry_out(&means.shell(&bucket), &task, counts)).await {
+            Ok(found) => {
+                let rows = rows.entry(bucket).or_default();
+                rows.0.extend(found);
+                rows.1.push(unit);
+            }
+            Err(error) => fail(&mut failed, unit, chain(&error), false),
+        }
+    }
+    for (bucket, (rows, units)) in rows {
+        match Box::pin(write_tables(&means.shell(&bucket).store, &rows)).await {
+            Ok(keys) => counts.files += keys.len() as u64,
+            Err(error) => {
+                let reason = chain(&error);
+                units.into_iter().for_each(|unit| fail(&mut failed, unit, reason.clone(), false));
             }
         }
     }
-    counts.failed = failed.len();
+    counts.failed = failed.len() as u64;
     failed
 }
 
-fn log(counts: &Counts, begun: Instant) {
-    let Counts { messages, malformed, objects, ignored, chunks, gone, sessions, written, failed } = counts;
-    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(
-        messages,
-        malformed,
-        objects,
-        ignored,
-        chunks,
-        gone,
-        sessions,
-        written,
-        failed,
-        duration_ms,
-        "invocation"
-    );
+fn fail(failed: &mut BTreeMap<Unit, Failure>, unit: Unit, reason: String, is_final: bool) {
+    tracing::error!(unit = name(&unit), error = reason, "not done");
+    failed.insert(unit, Failure { reason, is_final });
 }
 
-/// An error and its causes on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+fn late(failed: &mut BTreeMap<Unit, Failure>, unit: Unit) {
+    fail(failed, unit, "not begun, since the invocation's time is nearly over".to_owned(), false);
 }

@@ -45,6 +45,17 @@ pub enum Merged {
     Unchanged,
     /// The manifest was written with them.
     Written,
+    /// It was not to be written: the session or one of its users is erased.
+    Refused,
+}
+
+/// What is said right before a manifest is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permit {
+    /// Write it.
+    Write,
+    /// Leave it.
+    Refuse,
 }
 
 /// Why a session's manifest was not brought up to date. The event has to come again.
@@ -91,28 +102,74 @@ pub async fn merge(
     summaries: &[ChunkSummary],
     patience: Patience,
 ) -> Result<Merged, MergeError> {
+    let permit = async |_: Option<&Stored>, _: &Manifest| Ok::<_, MergeError>(Permit::Write);
+    let (merged, _) =
+        update(store, project, session, patience, |union| insert(union, summaries), permit).await?;
+    Ok(merged)
+}
+
+/// Adds `summaries` to a union. Tells whether that changed it.
+pub fn insert(union: &mut Union, summaries: &[ChunkSummary]) -> bool {
+    let new: Vec<_> = summaries.iter().filter(|summary| !union.contains(&summary.name)).collect();
+    let changed = !new.is_empty();
+    for summary in new {
+        union.insert(summary.clone());
+    }
+    changed
+}
+
+/// A manifest as it was read.
+#[derive(Debug)]
+pub struct Stored {
+    /// What it says.
+    pub manifest: Manifest,
+    /// When it was written, Unix milliseconds.
+    pub modified_ms: Option<i64>,
+}
+
+/// Reads a session's manifest, changes what it is derived from, and writes what is derived then, until that succeeds. `change` tells
+/// whether there is something to write; it is called anew for each try. `permit` is asked right before each write, with what was read
+/// and what is about to be written. Returns the manifest as it is stored then, which may be none.
+///
+/// # Errors
+/// [`MergeError`], or what `permit` says; the manifest is then whole, changed or not.
+pub async fn update<E: From<MergeError>>(
+    store: &impl Store,
+    project: &ProjectId,
+    session: &SessionId,
+    patience: Patience,
+    mut change: impl FnMut(&mut Union) -> bool,
+    mut permit: impl AsyncFnMut(Option<&Stored>, &Manifest) -> Result<Permit, E>,
+) -> Result<(Merged, Option<Manifest>), E> {
     let key = manifest_key(project, session);
     let mut unanswered = None;
     for tries in 0..patience.tries_max {
         if tries > 0 {
             patience.pause(tries - 1).await;
         }
-        let found = store.get(&key, MANIFEST_BYTES_MAX).await?;
-        let mut union = match &found {
-            None => Union::new(project.clone(), session.clone()),
-            Some(object) => Manifest::parse(&object.body)
-                .map_err(|source| MergeError::Manifest { key: key.clone(), source })?
-                .into(),
+        let found = store.get(&key, MANIFEST_BYTES_MAX).await.map_err(MergeError::Store)?;
+        let stored = match &found {
+            None => None,
+            Some(object) => Some(Stored {
+                manifest: Manifest::parse(&object.body)
+                    .map_err(|source| MergeError::Manifest { key: key.clone(), source })?,
+                modified_ms: object.modified_ms,
+            }),
         };
-        let new: Vec<_> = summaries.iter().filter(|summary| !union.contains(&summary.name)).collect();
-        if new.is_empty() {
-            return Ok(Merged::Unchanged);
+        let mut union = match &stored {
+            None => Union::new(project.clone(), session.clone()),
+            Some(stored) => stored.manifest.clone().into(),
+        };
+        if !change(&mut union) {
+            return Ok((Merged::Unchanged, stored.map(|stored| stored.manifest)));
         }
-        for summary in new {
-            union.insert(summary.clone());
-        }
-        let Some(manifest) = union.derive() else { return Ok(Merged::Unchanged) };
+        let Some(manifest) = union.derive() else {
+            return Ok((Merged::Unchanged, stored.map(|stored| stored.manifest)));
+        };
         let body = manifest.encode().map_err(|source| MergeError::Encode { key: key.clone(), source })?;
+        if permit(stored.as_ref(), &manifest).await? == Permit::Refuse {
+            return Ok((Merged::Refused, stored.map(|stored| stored.manifest)));
+        }
         let object = NewObject { body: &body, content_type: "application/json", metadata: &[] };
         let written = match &found {
             None => store.create(&key, object).await.map(|created| created == Created::Stored),
@@ -121,13 +178,14 @@ pub async fn merge(
             }
         };
         match written {
-            Ok(true) => return Ok(Merged::Written),
+            Ok(true) => return Ok((Merged::Written, Some(manifest))),
             Ok(false) => unanswered = None,
             // The write may have happened all the same: only reading again tells.
             Err(error) if error.is_transient() => unanswered = Some(error),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(MergeError::Store(error).into()),
         }
     }
     Err(unanswered
-        .map_or_else(|| MergeError::Contended { key, tries: patience.tries_max }, MergeError::Store))
+        .map_or_else(|| MergeError::Contended { key, tries: patience.tries_max }, MergeError::Store)
+        .into())
 }

@@ -27,7 +27,7 @@ struct Hostile {
 /// | call | does |
 /// |---|---|
 /// | `GET /_local/counters` | what the bucket was asked for by whom, and how many messages are where |
-/// | `GET /_local/dead-letters` | bodies of messages that failed too often |
+/// | `GET /_local/dead-letters` | messages that failed too often or cannot be worked on: `body`, `reason` |
 /// | `POST /_local/invoke` | hands the JSON body to the indexer: 200 and its result, or 502 and the error |
 /// | `POST /_local/kill/{part}` | kills the `edge`'s or the `indexer`'s process |
 /// | `POST /_local/s3/pause?seconds=` | the bucket's port refuses connections for so long |
@@ -64,7 +64,7 @@ async fn counters(State(running): State<Running>) -> Response {
 
 async fn dead_letters(State(running): State<Running>) -> Response {
     match running.queue.dead_letters().await {
-        Ok(bodies) => Json(bodies).into_response(),
+        Ok(letters) => Json(letters).into_response(),
         Err(error) => failed(&error),
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
@@ -42,6 +42,9 @@ enum Subcommands {
         /// The template that the stack is made from, if it is not the project's own.
         #[arg(long)]
         template: Option<PathBuf>,
+        /// Seconds without a new chunk, one to two times as many, after which a session has ended.
+        #[arg(long, default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=900))]
+        hop_s: u64,
     },
 }
 
@@ -54,14 +57,15 @@ async fn main() -> ExitCode {
         .without_time()
         .with_writer(std::io::stderr)
         .init();
-    let Subcommands::Up { data, fresh, ports, root, indexer, template } = Arguments::parse().command;
+    let Subcommands::Up { data, fresh, ports, root, indexer, template, hop_s } = Arguments::parse().command;
     let started = async {
         let indexer = match indexer {
             Some(indexer) => indexer,
             None => std::env::current_exe()?.with_file_name("tapedeck-indexer"),
         };
         let template = template.unwrap_or_else(|| root.join("infra/aws/template.yaml"));
-        up(&StackConfig { root, data, indexer, ports, template }, fresh).await
+        let hop = Duration::from_secs(hop_s);
+        up(&StackConfig { root, data, indexer, ports, template, hop }, fresh).await
     };
     match started.await {
         Ok(()) => ExitCode::SUCCESS,

@@ -64,6 +64,18 @@ struct Record {
     /// Set while a hostile queue still owes this message's second delivery after it was deleted.
     #[serde(default)]
     deleted: bool,
+    /// Why it is a dead letter, where who put it aside said so.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// A message that was received too often, or put aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// What was sent.
+    pub body: String,
+    /// Why it is here: absent where the queue itself moved it.
+    pub reason: Option<String>,
 }
 
 /// A message as a receiver gets it.
@@ -101,10 +113,20 @@ impl std::fmt::Display for Receipt {
 pub struct Depth {
     /// Can be received now.
     pub visible: u64,
-    /// Received and not yet deleted, or delayed.
+    /// Received and not yet deleted, or to be received again later.
     pub invisible: u64,
+    /// Not received yet, and to be received later.
+    pub delayed: u64,
     /// Received too often.
     pub dead: u64,
+}
+
+impl Depth {
+    /// Whether nothing is to be done now, being done, or given up.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.visible == 0 && self.invisible == 0 && self.dead == 0
+    }
 }
 
 impl Queue {
@@ -149,8 +171,15 @@ impl Queue {
         let id = next(transaction, "id")?;
         let sent_ms = now_ms();
         let visible_ms = sent_ms + millis(delay);
-        let record =
-            Record { body, sent_ms, visible_ms, received_first_ms: None, receives: 0, deleted: false };
+        let record = Record {
+            body,
+            sent_ms,
+            visible_ms,
+            received_first_ms: None,
+            receives: 0,
+            deleted: false,
+            reason: None,
+        };
         transaction.open_table(MESSAGES)?.insert(id, serde_json::to_vec(&record)?.as_slice())?;
         transaction.open_table(DUE)?.insert((visible_ms, id), ())?;
         Ok(())
@@ -267,23 +296,59 @@ impl Queue {
             .read(|transaction| {
                 let due = transaction.open_table(DUE)?;
                 let visible = due.range(..=(now_ms(), u64::MAX))?.count() as u64;
-                let invisible = due.len()? - visible;
+                let messages = transaction.open_table(MESSAGES)?;
+                let mut delayed = 0;
+                for entry in due.range((now_ms() + 1, 0)..)? {
+                    let (_, id) = entry?.0.value();
+                    if let Some(record) = messages.get(id)? {
+                        let record: Record = serde_json::from_slice(record.value())?;
+                        delayed += u64::from(record.receives == 0);
+                    }
+                }
+                let invisible = due.len()?.saturating_sub(visible + delayed);
                 let dead = transaction.open_table(DEAD)?.len()?;
-                Ok(Depth { visible, invisible, dead })
+                Ok(Depth { visible, invisible, delayed, dead })
             })
             .await
     }
 
-    /// The bodies of messages that were received too often, oldest first.
+    /// Puts a message among the dead letters. It is on disk when this returns.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn dead_letters(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn bury(&self, body: String, reason: Option<String>) -> Result<(), StoreError> {
+        self.store
+            .write(move |transaction| {
+                let id = next(transaction, "id")?;
+                let now_ms = now_ms();
+                let record = Record {
+                    body,
+                    sent_ms: now_ms,
+                    visible_ms: now_ms,
+                    received_first_ms: None,
+                    receives: 0,
+                    deleted: false,
+                    reason,
+                };
+                transaction.open_table(DEAD)?.insert(id, serde_json::to_vec(&record)?.as_slice())?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Messages that were received too often or put aside, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
         self.store
             .read(|transaction| {
                 let dead = transaction.open_table(DEAD)?;
                 dead.range::<u64>(..)?
-                    .map(|entry| Ok(serde_json::from_slice::<Record>(entry?.1.value())?.body))
+                    .map(|entry| {
+                        let Record { body, reason, .. } = serde_json::from_slice(entry?.1.value())?;
+                        Ok(DeadLetter { body, reason })
+                    })
                     .collect()
             })
             .await

@@ -20,7 +20,9 @@ use crate::mapping::Mapping;
 use crate::ports::Ports;
 use crate::queue::Queue;
 use crate::s3::{Bucket, S3Server, test_event};
+use crate::schedule::Scheduler;
 use crate::secrets::{Secrets, write_private};
+use crate::sqs;
 use crate::stat::{self, PlayerHeaders};
 use crate::store::Store;
 use crate::supervise::Supervised;
@@ -42,6 +44,8 @@ pub struct StackConfig {
     pub ports: Ports,
     /// The template that the stack is made from.
     pub template: PathBuf,
+    /// Between two looks at a session whether it has ended; 15 minutes in a cloud.
+    pub hop: Duration,
 }
 
 /// Everything that runs. Ends with [`Stack::stop`], or less gently when it is dropped.
@@ -49,6 +53,7 @@ pub struct StackConfig {
 pub struct Stack {
     running: Running,
     mapping: Mapping,
+    scheduler: Scheduler,
     links: Links,
     up_json: PathBuf,
     _servers: JoinSet<()>,
@@ -105,15 +110,19 @@ impl Stack {
         let s3 = Arc::new(S3Server::start(&bucket, listeners.s3)?);
         say("bucket", &format!("{}/{}", links.s3, bucket.config().name()));
 
-        let indexer = indexer(config, &cloud, &secrets, &links, PartLog::in_dir(&logs, "indexer")?);
+        let mut servers = JoinSet::new();
+        let queues = format!("http://{}", listeners.sqs.local_addr()?);
+        servers.spawn(serve(listeners.sqs, sqs::router(&queue, &cloud, &secrets.indexer.id)));
+        let log = PartLog::in_dir(&logs, "indexer")?;
+        let indexer = indexer(config, &cloud, &secrets, &links, &queues, log);
         indexer.warm().await.with_context(|| format!("see {}", logs.join("indexer.log").display()))?;
         if !cloud.may_poll() {
             bail!("the role of the indexer may not take from the queue");
         }
         let mapping = Mapping::start(&queue, &indexer, &cloud.mapping());
+        let scheduler = Scheduler::start(&indexer, &cloud.deployment.schedules);
         say("indexer", "waits for events of the bucket");
 
-        let mut servers = JoinSet::new();
         servers.spawn(expire(bucket.clone()));
         let (demo, player) = sites(&config.root, &secrets, &links)?;
         servers.spawn(serve(listeners.demo, demo));
@@ -132,7 +141,7 @@ impl Stack {
         servers.spawn(serve(listeners.control, crate::control::router(running.clone())));
         let up_json = data.join("up.json");
         write_private(&up_json, &serde_json::to_vec_pretty(&up(&cloud, &secrets, &links))?)?;
-        Ok(Self { running, mapping, links, up_json, _servers: servers })
+        Ok(Self { running, mapping, scheduler, links, up_json, _servers: servers })
     }
 
     /// Where everything is.
@@ -148,6 +157,7 @@ impl Stack {
     pub async fn stop(self) -> Result<()> {
         let removed = std::fs::remove_file(&self.up_json);
         drop(self.mapping);
+        drop(self.scheduler);
         self.running.indexer.kill();
         self.running.edge.stop().await;
         removed.with_context(|| format!("cannot remove {}", self.up_json.display()))
@@ -159,6 +169,7 @@ struct Listeners {
     demo: TcpListener,
     player: TcpListener,
     s3: TcpListener,
+    sqs: TcpListener,
     control: TcpListener,
 }
 
@@ -169,6 +180,7 @@ impl Listeners {
             demo: ports.listen(8081).await?,
             player: ports.listen(8082).await?,
             s3: ports.listen(9000).await?,
+            sqs: ports.listen(9324).await?,
             control: ports.listen(8790).await?,
         })
     }
@@ -233,9 +245,17 @@ fn indexer(
     cloud: &Cloud,
     secrets: &Secrets,
     links: &Links,
+    queues: &str,
     log: Arc<PartLog>,
 ) -> Function {
-    let mut settings = cloud.indexer_settings(&[("AWS_ENDPOINT_URL_S3", &links.s3)]);
+    let hop_s = config.hop.as_secs().to_string();
+    let mut settings = cloud.indexer_settings(&[
+        ("AWS_ENDPOINT_URL_S3", &links.s3),
+        ("AWS_ENDPOINT_URL_SQS", queues),
+        ("TAPEDECK_QUEUE_URL", &format!("{queues}{}", sqs::EVENTS)),
+        ("TAPEDECK_DEAD_LETTERS_URL", &format!("{queues}{}", sqs::DEAD_LETTERS)),
+        ("TAPEDECK_HOP_S", &hop_s),
+    ]);
     if let Ok(level) = std::env::var("RUST_LOG") {
         settings.push(("RUST_LOG".to_owned(), level));
     }

@@ -16,8 +16,10 @@ use tapedeck_local::logs::PartLog;
 use tapedeck_local::queue::{Queue, QueueConfig};
 use tapedeck_local::s3::{Bucket, S3Server};
 use tapedeck_local::secrets::AccessKey;
+use tapedeck_local::sqs;
 use tapedeck_local::store::Store;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::recording::{Recorded, project};
 
@@ -41,6 +43,9 @@ pub struct Stack {
     pub server: S3Server,
     /// What it was made from.
     pub cloud: Cloud,
+    /// URL of the queue's protocol.
+    pub queues: String,
+    _servers: JoinSet<()>,
 }
 
 impl Stack {
@@ -58,7 +63,12 @@ impl Stack {
         let bucket = Bucket::open(store, queue.clone(), config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = S3Server::start(&bucket, listener).unwrap();
-        Self { bucket, queue, server, cloud }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let queues = format!("http://{}", listener.local_addr().unwrap());
+        let router = sqs::router(&queue, &cloud, "indexer");
+        let mut servers = JoinSet::new();
+        servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { bucket, queue, server, cloud, queues, _servers: servers }
     }
 
     /// The bucket as a part sees it: `admin`, `edge` or `indexer`.
@@ -90,13 +100,28 @@ impl Stack {
         assert_eq!(created, Created::Stored, "{}", chunk.key);
     }
 
-    /// The real indexer, which sees the store at `endpoint`.
+    /// The real indexer, which sees the store at `endpoint`. What it asks itself to do later comes as late as in a cloud.
     #[must_use]
     pub fn indexer(&self, endpoint: &str, environments: usize) -> Function {
+        self.indexer_with(endpoint, environments, &[])
+    }
+
+    /// As [`Stack::indexer`], with more settings.
+    #[must_use]
+    pub fn indexer_with(&self, endpoint: &str, environments: usize, more: &[(&str, &str)]) -> Function {
+        let queues = &self.queues;
+        let (events, dead) = (format!("{queues}{}", sqs::EVENTS), format!("{queues}{}", sqs::DEAD_LETTERS));
+        let here = [
+            ("AWS_ENDPOINT_URL_S3", endpoint),
+            ("AWS_ENDPOINT_URL_SQS", queues),
+            ("TAPEDECK_QUEUE_URL", &events),
+            ("TAPEDECK_DEAD_LETTERS_URL", &dead),
+        ];
+        let settings = self.cloud.indexer_settings(&[&here[..], more].concat());
         let config = FunctionConfig {
             name: "tapedeck-indexer".to_owned(),
             binary: indexer_binary(),
-            settings: self.cloud.indexer_settings(&[("AWS_ENDPOINT_URL_S3", endpoint)]),
+            settings,
             region: REGION.to_owned(),
             credentials: ("indexer".to_owned(), secret("indexer")),
             timeout: Duration::from_mins(1),
