@@ -20,7 +20,7 @@ struct Stage {
     run: fn(&mut Run) -> Result<()>,
 }
 
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 13] = [
     Stage { name: "format", about: "rustfmt, biome, the docs' table of figures", run: format },
     Stage { name: "lint", about: "clippy, also for the Worker", run: lint },
     Stage { name: "types", about: "tsc and svelte-check in every workspace", run: types },
@@ -32,6 +32,7 @@ const STAGES: [Stage; 12] = [
         about: "tests of recorder, player and demo shop, and the tables by other readers",
         run: web,
     },
+    Stage { name: "docs", about: "samples and links of the documents, and their site", run: docs },
     Stage { name: "build", about: "everything that the next stages start", run: build },
     Stage {
         name: "stack",
@@ -223,6 +224,11 @@ fn web(run: &mut Run) -> Result<()> {
         run.count_in_browser(workspace, script)?;
     }
     Ok(())
+}
+
+fn docs(run: &mut Run) -> Result<()> {
+    run.check(&mut npm_script("docs", "samples"))?;
+    run.check(&mut npm_script("docs", "build"))
 }
 
 fn build(run: &mut Run) -> Result<()> {
