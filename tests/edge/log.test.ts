@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { expect, inject, test } from "vitest";
 import { Bucket } from "../harness/bucket.ts";
 import { makeProject } from "../harness/project.ts";
+import { readShareKey, seal } from "../harness/secrets.ts";
 import { readLog, withoutBucket } from "../harness/stack.ts";
 import { until } from "../harness/until.ts";
 import { gzip, makeBody, makeEvents, makeSession } from "../harness/upload.ts";
@@ -30,6 +31,11 @@ test("each request is one line, and no line holds a secret", async () => {
     headers: { authorization: `Bearer ${project.token}` },
     body: JSON.stringify({ chunks: [planted] }),
   });
+  const payload = { p: project.id, s: session.id, e: Date.now() + 60_000, n: 0 };
+  const grant = seal(await readShareKey(stack), "grant", payload);
+  await ask(stack, `/v1/projects/${project.id}/sessions/${session.id}`, {
+    headers: { authorization: `Grant ${grant}` },
+  });
   // What goes wrong is logged with its cause, and a cause may name a URL.
   await withoutBucket(stack, 4, async () => {
     const other = makeSession();
@@ -52,6 +58,7 @@ test("each request is one line, and no line holds a secret", async () => {
     "session 200 ok",
     "session 400 request",
     "urls 400 request",
+    "session 200 ok",
     "batches 503 unavailable",
   ]);
   expect(told[0]).toMatchObject({ events: 1, inflated_bytes: event.length, bytes: body.length });
@@ -66,6 +73,8 @@ test("each request is one line, and no line holds a secret", async () => {
     "any signature": "X-Amz-Signature",
     "the owner's secret key": stack.up.bucket.secret_access_key,
     "the demo's token": stack.up.viewer_token,
+    "what grants are made with": await readShareKey(stack),
+    "a grant": grant,
   };
   for (const [what, secret] of Object.entries(secrets)) {
     expect(secret, what).toBeTruthy();
