@@ -72,6 +72,29 @@ describe("half a minute in the demo shop", () => {
     await page.close();
   });
 
+  test("tells beside the picture what happened, and what led to the error", async () => {
+    await wholeManifest();
+    const page = await browser.newPage();
+    await page.goto(link(stack.up, seen.session));
+    await inState(page, "paused");
+    const panel = async (name: string) => {
+      await page.getByRole("tab", { name }).click();
+      await page.getByTestId("coverage").waitFor({ state: "detached" });
+    };
+    await panel("Network");
+    await page.getByTestId("search").fill("fail");
+    await page.getByTestId("entry").first().waitFor();
+    await panel("Errors");
+    await page.getByTestId("search").fill("");
+    await page.getByTestId("error-entry").click();
+    await page.getByTestId("frames").waitFor();
+    await page.getByTestId("story").click();
+    const story = page.getByTestId("story-dialog");
+    await story.getByText("Clicked").first().waitFor();
+    expect(await story.textContent()).not.toContain(CARD);
+    await page.close();
+  });
+
   test("leaves no card number and no password anywhere in the bucket", async () => {
     await wholeManifest();
     const needles = [CARD, CARD.replace(/(....)(?=.)/g, "$1 "), PASSWORD];
