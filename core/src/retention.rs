@@ -44,6 +44,7 @@ mod tests {
     use crate::summary::{ChunkMetadata, Summariser};
     use serde_json::{Value, json};
 
+    #[allow(clippy::needless_pass_by_value)]
     fn check(retention: Value, events: &[(&str, Value)], expected: Option<&str>) {
         let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a name");
         let metadata = ChunkMetadata { segments: vec!["beta".to_owned()], ..ChunkMetadata::default() };

@@ -222,9 +222,9 @@ pub async fn name_tape<S: OwnedStore, O: Outbox>(
     let change = |union: &mut tapedeck_core::manifest::Union| {
         let before = union.clone();
         if replaces {
-            union.replace_tape(tape.clone())
+            union.replace_tape(tape.clone());
         } else {
-            union.insert_tape(tape.clone())
+            union.insert_tape(tape.clone());
         }
         *union != before
     };

@@ -220,19 +220,22 @@ async fn is_settled<F, O: Outbox>(
     }
 }
 
-/// Does all of it. Returns what is not done, each with the reason, which is logged too.
-async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
+/// The sessions that chunks belong to, by bucket.
+type Sessions = BTreeMap<(String, ProjectId, SessionId), Vec<(Unit, ChunkKey)>>;
+
+/// Sorts what is asked for: chunks by their session, and tasks with the bucket that they are about.
+fn sort(
     units: BTreeSet<Unit>,
-    means: &Means<'_, F, O>,
+    bucket: &str,
+    failed: &mut BTreeMap<Unit, Failure>,
     counts: &mut Counts,
-) -> BTreeMap<Unit, Failure> {
-    let mut failed = BTreeMap::new();
-    let mut sessions: BTreeMap<(String, ProjectId, SessionId), Vec<(Unit, ChunkKey)>> = BTreeMap::new();
-    let mut tasks: BTreeMap<Unit, (String, Task)> = BTreeMap::new();
+) -> (Sessions, BTreeMap<Unit, (String, Task)>) {
+    let mut sessions = Sessions::new();
+    let mut tasks = BTreeMap::new();
     for unit in units {
         let object = match &unit {
             Unit::Task(task) => {
-                tasks.insert(unit.clone(), (means.settings.bucket.clone(), task.clone()));
+                tasks.insert(unit.clone(), (bucket.to_owned(), task.clone()));
                 continue;
             }
             Unit::Object(object) => object,
@@ -262,11 +265,22 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
             counts.ignored += 1;
             continue;
         };
-        fail(&mut failed, unit, wrong_key, true);
+        fail(failed, unit, wrong_key, true);
     }
+    (sessions, tasks)
+}
+
+/// Does all of it. Returns what is not done, each with the reason, which is logged too.
+async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
+    units: BTreeSet<Unit>,
+    means: &Means<'_, F, O>,
+    counts: &mut Counts,
+) -> BTreeMap<Unit, Failure> {
+    let mut failed = BTreeMap::new();
+    let (sessions, tasks) = sort(units, &means.settings.bucket, &mut failed, counts);
     counts.sessions = sessions.len() as u64;
 
-    let mut merges = stream::iter(sessions)
+    let mut reads = stream::iter(sessions)
         .map(|((bucket, project, session), chunks)| async move {
             if means.deadline.is_near() {
                 return (bucket, chunks, None);
@@ -280,7 +294,7 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
     // By bucket: what is to be written, and for whom.
     let mut rows: BTreeMap<String, (TableRows, Vec<Unit>)> = BTreeMap::new();
     let mut rules: BTreeMap<String, Rules> = BTreeMap::new();
-    while let Some((bucket, chunks, merged)) = merges.next().await {
+    while let Some((bucket, chunks, merged)) = reads.next().await {
         match merged {
             Some(Ok(merged)) => {
                 counts.gone += merged.gone as u64;
@@ -298,7 +312,9 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
                         Err(error) => {
                             let reason = chain(&error);
                             let units = chunks.iter().map(|(unit, _)| unit.clone());
-                            units.for_each(|unit| fail(&mut failed, unit, reason.clone(), false));
+                            for unit in units {
+                                fail(&mut failed, unit, reason.clone(), false);
+                            }
                         }
                     }
                 }
@@ -311,12 +327,18 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
             }
             Some(Err(error)) => {
                 let reason = chain(&error);
-                chunks.into_iter().for_each(|(unit, _)| fail(&mut failed, unit, reason.clone(), false));
+                for (unit, _) in chunks {
+                    fail(&mut failed, unit, reason.clone(), false);
+                }
             }
-            None => chunks.into_iter().for_each(|(unit, _)| late(&mut failed, unit)),
+            None => {
+                for (unit, _) in chunks {
+                    late(&mut failed, unit);
+                }
+            }
         }
     }
-    drop(merges);
+    drop(reads);
 
     for (unit, (bucket, task)) in tasks {
         if means.deadline.is_near() {
@@ -337,7 +359,9 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
             Ok(keys) => counts.files += keys.len() as u64,
             Err(error) => {
                 let reason = chain(&error);
-                units.into_iter().for_each(|unit| fail(&mut failed, unit, reason.clone(), false));
+                for unit in units {
+                    fail(&mut failed, unit, reason.clone(), false);
+                }
             }
         }
     }

@@ -11,14 +11,11 @@ const START_MS: i64 = 1_700_000_000_000;
 
 /// A chunk by page, seq and its events: (type, milliseconds after the start, bytes of filling).
 fn chunk(page: &str, seq: u64, events: &[(u8, i64, usize)]) -> (ChunkName, String) {
-    let text: String = events
-        .iter()
-        .map(|(kind, after_ms, filling)| {
-            let event =
-                json!({"type": kind, "timestamp": START_MS + after_ms, "data": {"x": "ä".repeat(*filling)}});
-            format!("{event}\n")
-        })
-        .collect();
+    let event = |(kind, after_ms, filling): &(u8, i64, usize)| {
+        json!({"type": kind, "timestamp": START_MS + after_ms, "data": {"x": "ä".repeat(*filling)}})
+            .to_string()
+    };
+    let text = events.iter().map(event).collect::<Vec<_>>().join("\n") + "\n";
     let hash = format!("{seq:08x}").parse::<ContentHash>().expect("a hash");
     let seq = seq.try_into().expect("a seq");
     (ChunkName { page: page.parse().expect("a page"), seq, hash }, text)

@@ -232,7 +232,7 @@ impl Open {
         match frame.parts.last_mut() {
             Some(part) if part.seq == name.seq && part.hash == name.hash => part.to = index + 1,
             _ => {
-                frame.parts.push(Part { seq: name.seq, hash: name.hash.clone(), from: index, to: index + 1 })
+                frame.parts.push(Part { seq: name.seq, hash: name.hash.clone(), from: index, to: index + 1 });
             }
         }
         self.lines.extend_from_slice(line.as_bytes());
