@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tapedeck_core::ids::{ProjectId, SessionId};
-use tapedeck_core::manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestError, Union};
+use tapedeck_core::manifest::{CORE_VERSION, MANIFEST_BYTES_MAX, Manifest, ManifestError, Union};
 use tapedeck_core::object_key::manifest_key;
 use tapedeck_core::store::{Created, NewObject, Replaced, Store, StoreError};
 use tapedeck_core::summary::ChunkSummary;
@@ -71,6 +71,18 @@ pub enum MergeError {
         key: String,
         /// What is wrong with it.
         source: ManifestError,
+    },
+    /// Derived by newer rules than this program has: united with what it knows, it would lose what it does not.
+    #[error(
+        "{key} was derived by rules of version {found}, this indexer has {known}: deploy the newer one; the event comes again"
+    )]
+    Newer {
+        /// Which object.
+        key: String,
+        /// The manifest's version of the rules.
+        found: u32,
+        /// This program's.
+        known: u32,
     },
     /// Others wrote at each try.
     #[error("{key} was changed by others at each of {tries} tries")]
@@ -156,6 +168,12 @@ pub async fn update<E: From<MergeError>>(
                 modified_ms: object.modified_ms,
             }),
         };
+        if let Some(Stored { manifest, .. }) = &stored
+            && manifest.core > CORE_VERSION
+        {
+            let (found, known) = (manifest.core, CORE_VERSION);
+            return Err(MergeError::Newer { key, found, known }.into());
+        }
         let mut union = match &stored {
             None => Union::new(project.clone(), session.clone()),
             Some(stored) => stored.manifest.clone().into(),

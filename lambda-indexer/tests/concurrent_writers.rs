@@ -319,3 +319,18 @@ fn a_manifest_of_another_version_is_left_alone() {
     assert!(matches!(error, MergeError::Manifest { .. }), "{error}");
     assert_eq!(stored(&memory), Some(newer.body.to_vec()));
 }
+
+#[test]
+fn a_manifest_by_newer_rules_is_left_alone() {
+    let memory = MemoryStore::default();
+    now(merge(&memory, &project(), &session(), &[chunk('a', 0)], PATIENCE)).expect("undisturbed");
+    let text = String::from_utf8(stored(&memory).expect("written")).expect("json");
+    let newer = text.replacen("\"core\":", "\"core\":9", 1);
+    let key = manifest_key(&project(), &session());
+    memory.remove(&key);
+    let object = NewObject { body: newer.as_bytes(), content_type: "application/json", metadata: &[] };
+    now(memory.create(&key, object)).expect("in memory");
+    let error = now(merge(&memory, &project(), &session(), &[chunk('a', 1)], PATIENCE)).expect_err("newer");
+    assert!(matches!(error, MergeError::Newer { .. }), "{error}");
+    assert_eq!(stored(&memory), Some(newer.into_bytes()));
+}
