@@ -2,6 +2,7 @@
 
 mod bench;
 mod cloud;
+mod fuzz;
 mod needs;
 mod parts;
 mod python;
@@ -92,6 +93,14 @@ enum Task {
         #[arg(long)]
         region: Option<String>,
     },
+    /// Look for bytes that break the edge's parsers, and keep what was found interesting. Needs a nightly compiler.
+    Fuzz {
+        /// The target in `fuzz/fuzz_targets/`; all of them if none is named.
+        target: Option<String>,
+        /// For how long each.
+        #[arg(long, default_value_t = 600)]
+        seconds: u32,
+    },
     /// Say what is installed and what is missing.
     Doctor,
 }
@@ -128,6 +137,7 @@ fn run(tree: &Tree, task: Task) -> Result<()> {
         Task::Smoke { env, edge, bucket, region } => {
             cloud::smoke(tree, &env, &[("--edge", edge), ("--bucket", bucket), ("--region", region)])
         }
+        Task::Fuzz { target, seconds } => fuzz::fuzz(tree, target.as_deref(), seconds),
         Task::Doctor => needs::doctor(tree),
     }
 }

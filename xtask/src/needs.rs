@@ -13,6 +13,7 @@ use crate::wasm::{Compiler, apt_get_install};
 /// The Worker's build tool; grows with the `worker` crate.
 const WORKER_BUILD: &str = "0.8.7";
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.1";
 const NODE_MIN: u32 = 20;
 const RUST_MIN: (u32, u32) = (1, 95);
 
@@ -156,6 +157,14 @@ pub(crate) fn worker_build(tree: &Tree) -> PathBuf {
 /// The licence checker.
 pub(crate) fn cargo_deny(tree: &Tree) -> PathBuf {
     tool(tree, "cargo-deny", CARGO_DENY)
+}
+
+/// The fuzzer, installed now if it is missing: only one command needs it.
+pub(crate) fn cargo_fuzz(tree: &Tree) -> Result<PathBuf> {
+    if find_tool(tree, "cargo-fuzz", CARGO_FUZZ).is_err() {
+        install_tool(tree, "cargo-fuzz", CARGO_FUZZ)?;
+    }
+    Ok(tool(tree, "cargo-fuzz", CARGO_FUZZ))
 }
 
 /// The browser that tests drive.
