@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** Whether a module is one that the watching screen shares with others. */
 function isShared(id: string): boolean {
-  return /\/node_modules\/svelte\/|\/icons\/x\.|\/src\/(main|format|route|access|entries\/trace|session\/manifest|ui\/(App|ThemeButton|theme|TokenForm|Notice|Brand|failure)\.)/.test(
+  return /\/node_modules\/svelte\/|\/icons\/x\.|\/src\/(format|route|access|entries\/trace|session\/manifest|ui\/(ThemeButton|theme|TokenForm|Notice|Brand|failure)\.)/.test(
     id,
   );
 }
@@ -19,7 +19,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
+      input: ["index.html", "embed.html", "src/embed/element.ts"],
       output: {
+        // The one file that other sites name: its place never changes.
+        entryFileNames: ({ name }) =>
+          name === "element" ? "tapedeck-player.js" : "assets/[name]-[hash].js",
         // What every screen needs in one file: several small ones weigh more (test/budget.test.ts).
         codeSplitting: { groups: [{ name: "shared", test: isShared }] },
       },

@@ -23,7 +23,7 @@ use crate::s3::{Bucket, S3Server, test_event};
 use crate::schedule::Scheduler;
 use crate::secrets::{Secrets, write_private};
 use crate::sqs;
-use crate::stat::{self, PlayerHeaders};
+use crate::stat::{self, PlayerHeaders, PlayerPlaces};
 use crate::store::Store;
 use crate::supervise::Supervised;
 
@@ -285,8 +285,17 @@ fn sites(root: &Path, secrets: &Secrets, links: &Links) -> Result<(Router, Route
     });
     let template = root.join("player/headers.json");
     let template = std::fs::read(&template).with_context(|| format!("cannot read {}", template.display()))?;
-    let headers = PlayerHeaders::parse(&template, &links.edge, &links.s3, &links.demo)?;
-    let player = stat::player(&player_folder, json!({"edge": links.edge}), headers);
+    // The demo stands for everything around: it embeds the player, and is the shop whose pictures recordings show.
+    let places = PlayerPlaces {
+        edge: &links.edge,
+        stores: &links.s3,
+        sources: &links.demo,
+        assets: &links.demo,
+        embedders: &links.demo,
+    };
+    let headers = PlayerHeaders::parse(&template, places)?;
+    let settings = json!({"edge": links.edge, "assets": [links.demo], "embedders": [links.demo]});
+    let player = stat::player(&player_folder, settings, headers);
     Ok((stat::demo(&demo_folder, demo), player))
 }
 

@@ -1,17 +1,19 @@
 //! The two folders of static files, as a web server would serve them: the demo shop with its few calls, and the player.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_http::services::{ServeDir, ServeFile};
 
@@ -48,29 +50,49 @@ pub fn demo(folder: &Path, tapedeck: Value) -> Router {
 
 /// The player: the files in `folder`, `tapedeck` as `/tapedeck.json`, and `headers` on every reply.
 pub fn player(folder: &Path, tapedeck: Value, headers: PlayerHeaders) -> Router {
+    let headers = Arc::new(headers);
     Router::new()
         .route("/tapedeck.json", get(move || ready(not_stored(&tapedeck))))
         .fallback_service(ServeDir::new(folder))
         .layer(from_fn(cache))
         .layer(from_fn(move |request: Request, next: Next| {
-            let headers = headers.clone();
+            let headers = Arc::clone(&headers);
             async move {
+                let own = headers.of(request.uri().path()).clone();
                 let mut response = next.run(request).await;
-                response.headers_mut().extend(headers.0);
+                response.headers_mut().extend(own);
                 response
             }
         }))
 }
 
-/// The headers that the player must be served with.
+/// The headers that the player must be served with, by path.
 #[derive(Clone, Debug)]
-pub struct PlayerHeaders(axum::http::HeaderMap);
+pub struct PlayerHeaders {
+    usual: HeaderMap,
+    of_paths: BTreeMap<String, HeaderMap>,
+}
+
+/// Where the player may go, and who may embed it: what `player/headers.json` leaves open. Each is a list of origins, separated by spaces.
+#[derive(Clone, Copy, Debug)]
+pub struct PlayerPlaces<'a> {
+    /// The edge.
+    pub edge: &'a str,
+    /// Buckets that signed URLs lead to.
+    pub stores: &'a str,
+    /// Hosts of tapes and manifests at plain URLs.
+    pub sources: &'a str,
+    /// Where a recorded page's images and fonts may be loaded from.
+    pub assets: &'a str,
+    /// Pages that may embed the player; none if empty.
+    pub embedders: &'a str,
+}
 
 /// Why the player's headers cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlayerHeadersError {
-    /// Not an object of strings.
-    #[error("player/headers.json is not an object of strings")]
+    /// Not headers by path.
+    #[error("player/headers.json is not an object of objects of strings")]
     Form(#[from] serde_json::Error),
     /// Not what HTTP allows.
     #[error("player/headers.json has a header that HTTP does not allow: {name}")]
@@ -81,25 +103,47 @@ pub enum PlayerHeadersError {
 }
 
 impl PlayerHeaders {
-    /// Fills in a template: `{edge}` and `{store}` are origins that the player asks, `{assets}` those that a recorded
-    /// page's images and fonts may be loaded from.
+    /// Fills in a template as `player/headers.ts` does: `/*` holds for every path, and what a path has of its own comes before it.
     ///
     /// # Errors
     /// [`PlayerHeadersError`]
-    pub fn parse(template: &[u8], edge: &str, store: &str, assets: &str) -> Result<Self, PlayerHeadersError> {
-        let template: Map<String, Value> = serde_json::from_slice(template)?;
-        let mut headers = axum::http::HeaderMap::new();
-        for (name, value) in template {
-            let wrong = || PlayerHeadersError::Header { name: name.clone() };
-            let value = value.as_str().ok_or_else(wrong)?;
-            let value = value.replace("{edge}", edge).replace("{store}", store).replace("{assets}", assets);
-            headers.insert(
-                HeaderName::try_from(name.as_str()).map_err(|_| wrong())?,
-                HeaderValue::try_from(value.trim()).map_err(|_| wrong())?,
-            );
+    pub fn parse(template: &[u8], places: PlayerPlaces<'_>) -> Result<Self, PlayerHeadersError> {
+        let mut template: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_slice(template)?;
+        let usual = filled(&template.remove("/*").unwrap_or_default(), places)?;
+        let mut of_paths = BTreeMap::new();
+        for (path, own) in template {
+            let mut headers = usual.clone();
+            headers.extend(filled(&own, places)?);
+            of_paths.insert(path, headers);
         }
-        Ok(Self(headers))
+        Ok(Self { usual, of_paths })
     }
+
+    fn of(&self, path: &str) -> &HeaderMap {
+        self.of_paths.get(path).unwrap_or(&self.usual)
+    }
+}
+
+fn filled(
+    template: &BTreeMap<String, String>,
+    places: PlayerPlaces<'_>,
+) -> Result<HeaderMap, PlayerHeadersError> {
+    let embedders = if places.embedders.is_empty() { "'none'" } else { places.embedders };
+    let mut headers = HeaderMap::new();
+    for (name, value) in template {
+        let wrong = || PlayerHeadersError::Header { name: name.clone() };
+        let value = value
+            .replace("{edge}", places.edge)
+            .replace("{stores}", places.stores)
+            .replace("{sources}", places.sources)
+            .replace("{assets}", places.assets)
+            .replace("{embedders}", embedders);
+        headers.insert(
+            HeaderName::try_from(name.as_str()).map_err(|_| wrong())?,
+            HeaderValue::try_from(value.trim()).map_err(|_| wrong())?,
+        );
+    }
+    Ok(headers)
 }
 
 /// Names under `/assets/` have a hash in them; everything else is asked for again.

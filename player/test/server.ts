@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fillHeaders, type Places, readTemplate, tapedeckJson } from "../headers.ts";
 import { chunkName, type Manifest } from "../src/session/manifest.ts";
 import type { Recording, StoredChunk } from "./recording.ts";
 import type { StoredTable } from "./tables.ts";
@@ -58,7 +59,8 @@ interface Kept {
   tape?: { key: string; bytes: number; header_bytes: number };
 }
 
-export async function startStack(): Promise<Stack> {
+/** `embedders`: origins of pages that may embed the player. */
+export async function startStack(embedders: readonly string[] = []): Promise<Stack> {
   const sessions = new Map<string, Kept>();
   const chunks = new Map<string, { body: Uint8Array }>();
   const tables: StoredTable[] = [];
@@ -185,27 +187,22 @@ export async function startStack(): Promise<Stack> {
     });
   });
 
-  const template = JSON.parse(
-    await readFile(new URL("../headers.json", import.meta.url), "utf8"),
-  ) as Record<string, string>;
-  const filled = Object.entries(template).map(
-    ([name, value]) =>
-      [
-        name,
-        value
-          .replaceAll("{edge}", edge.origin)
-          .replaceAll("{store}", store.origin)
-          .replaceAll("{assets}", ""),
-      ] as const,
-  );
+  const places: Places = {
+    edge: edge.origin,
+    stores: [store.origin],
+    sources: [],
+    assets: [],
+    embedders,
+  };
+  const headers = fillHeaders(readTemplate(), places);
   const player = await listen(async (request, response) => {
-    for (const [name, value] of filled) response.setHeader(name, value);
     const path = normalize(new URL(request.url ?? "", "http://player").pathname);
-    if (path === "/tapedeck.json")
-      return json(response, 200, {
-        edge: edge.origin,
-        trace: "https://traces.example/trace/{trace}",
-      });
+    for (const [name, value] of Object.entries(headers[path] ?? headers["/*"] ?? {}))
+      response.setHeader(name, value);
+    if (path === "/tapedeck.json") {
+      const trace = "https://traces.example/trace/{trace}";
+      return json(response, 200, { ...tapedeckJson(places), trace });
+    }
     const name = path === "/" ? "index.html" : path;
     served.push(name);
     const file = join(DIST, name);

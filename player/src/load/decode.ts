@@ -55,7 +55,7 @@ export async function readIndex(packed: Packed): Promise<ChunkIndex> {
 async function readChunk(
   packed: Packed,
 ): Promise<{ events: eventWithTime[]; refused: number; inflatedBytes: number }> {
-  const { text, bytes } = await inflate(packed);
+  const { text, bytes } = await unpack(packed);
   const events: eventWithTime[] = [];
   let refused = 0;
   let from = 0;
@@ -73,7 +73,8 @@ async function readChunk(
   return { events, refused, inflatedBytes: bytes };
 }
 
-async function inflate(packed: Packed): Promise<{ text: string; bytes: number }> {
+/** What a chunk holds, as text. @throws {DecodeError} */
+export async function unpack(packed: Packed): Promise<{ text: string; bytes: number }> {
   if (packed.coding === "gzip") return gunzip(packed.body);
   const { body, inflatedBytes } = packed;
   if (inflatedBytes > TAPE_LIMITS.frameInflatedBytesMax)
@@ -118,7 +119,7 @@ async function gunzip(body: ArrayBuffer): Promise<{ text: string; bytes: number 
 }
 
 /** One line as an event of a type rrweb shows and of the shape it relies on, or null. */
-function parseEvent(line: string): eventWithTime | null {
+export function parseEvent(line: string): eventWithTime | null {
   let value: unknown;
   try {
     value = JSON.parse(line);

@@ -63,6 +63,8 @@ export interface Frame {
 export interface Tape {
   /** Of which the chunks are the frames. */
   manifest: Manifest;
+  /** The manifest as the header has it. */
+  raw: object;
   /** By the name that `manifest` gives to each. */
   frames: ReadonlyMap<string, Frame>;
   /** Chunks that the session had when the tape was written. */
@@ -105,7 +107,8 @@ export function parseTapeHeader(json: unknown): Tape {
     });
   }
   const chunks = manifest.pages.reduce((sum, page) => sum + page.chunks.length, 0);
-  return { manifest: { ...manifest, pages }, frames, chunks };
+  const raw = object(header.manifest, "manifest");
+  return { manifest: { ...manifest, pages }, raw, frames, chunks };
 }
 
 function parseFrame(value: unknown): ListedFrame {

@@ -47,6 +47,7 @@ export class EdgeSource implements Source {
       return {
         view: {
           manifest,
+          raw: manifest === null ? null : object(reply.manifest, "manifest"),
           newer: array(reply.newer, "newer").map(parseNewerChunk),
           nowMs: number(reply.now_ms, "now_ms"),
         },
@@ -59,8 +60,11 @@ export class EdgeSource implements Source {
     }
     this.#fromTape ??= false;
     if (!this.#fromTape || this.#tape === null) return view;
-    const { manifest } = await (await this.#tape.source()).view(at, signal);
-    return { manifest, newer: [], nowMs: view.nowMs };
+    return { ...(await (await this.#tape.source()).view(at, signal)), nowMs: view.nowMs };
+  }
+
+  async tape(signal: AbortSignal): Promise<Blob | null> {
+    return this.#fromTape && this.#tape !== null ? (await this.#tape.source()).tape(signal) : null;
   }
 
   async chunk(name: string, signal: AbortSignal): Promise<Packed> {

@@ -7,6 +7,8 @@ export type Moment = number | "start" | "end";
 export interface View {
   /** Null: no indexer has seen the session yet. */
   manifest: Manifest | null;
+  /** The manifest as it was given, for whoever writes it down again. Null as `manifest` is. */
+  raw: object | null;
   /** Chunks that the manifest does not know. */
   newer: NewerChunk[];
   /** The clock of who answered. */
@@ -26,6 +28,9 @@ export interface Source {
 
   /** One chunk of the manifest, by its name. A tape's manifest lists its frames as chunks. */
   chunk(name: string, signal: AbortSignal): Promise<Packed>;
+
+  /** The whole of the tape that the session comes from. Null, or no such call: from none. */
+  tape?(signal: AbortSignal): Promise<Blob | null>;
 }
 
 /** NDJSON as it was stored: one gzip member (spec/objects.md), or one Zstandard frame (spec/tape.md). The receiver owns `body`. */

@@ -37,13 +37,21 @@ export class TapeSource implements Source {
   }
 
   async view(_at: Moment, signal: AbortSignal): Promise<View> {
-    const { manifest } = await this.#tape(signal);
-    return { manifest, newer: [], nowMs: Date.now() };
+    const { manifest, raw } = await this.#tape(signal);
+    return { manifest, raw, newer: [], nowMs: Date.now() };
   }
 
   /** How many chunks the session had when the tape was written. */
   async chunkCount(signal: AbortSignal): Promise<number> {
     return (await this.#tape(signal)).chunks;
+  }
+
+  async tape(signal: AbortSignal): Promise<Blob> {
+    const { end, frames } = await this.#tape(signal);
+    const length = Math.max(0, ...[...frames.values()].map(({ offset, bytes }) => offset + bytes));
+    return new Blob([await this.#ranges.read(0, end + length, signal)], {
+      type: "application/vnd.tapedeck.tape",
+    });
   }
 
   async chunk(name: string, signal: AbortSignal): Promise<Packed> {

@@ -1,4 +1,4 @@
-import { FormatError, isChunkName, parseManifest } from "../session/manifest.ts";
+import { FormatError, isChunkName, object, parseManifest } from "../session/manifest.ts";
 import { bodyOf, reach, readable, retried } from "./reach.ts";
 import { type Moment, type Packed, type Source, SourceError, type View } from "./source.ts";
 
@@ -28,11 +28,10 @@ export class UrlSource implements Source {
         signal,
         "no-cache",
       );
-      return readable(() => ({
-        manifest: parseManifest(parseJson(body)),
-        newer: [],
-        nowMs: Date.now(),
-      }));
+      return readable(() => {
+        const raw = object(parseJson(body), "manifest");
+        return { manifest: parseManifest(raw), raw, newer: [], nowMs: Date.now() };
+      });
     });
   }
 

@@ -1,0 +1,21 @@
+/** The player inside exported HTML files: one script and one style sheet, `dist/standalone/`. */
+
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  plugins: [svelte()],
+  publicDir: false,
+  build: {
+    target: "es2022",
+    outDir: "dist/standalone",
+    cssCodeSplit: false,
+    lib: {
+      entry: "src/export/standalone.ts",
+      formats: ["iife"],
+      name: "tapedeck",
+      fileName: () => "player.js",
+      cssFileName: "player",
+    },
+  },
+});
