@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** Whether a module is one that the watching screen shares with others. */
 function isShared(id: string): boolean {
-  return /\/node_modules\/svelte\/|\/icons\/x\.|\/src\/(format|route|access|entries\/trace|session\/manifest|ui\/(ThemeButton|theme|TokenForm|Notice|Brand|failure)\.)/.test(
+  return /\/node_modules\/svelte\/|\/icons\/x\.|\/src\/(main|format|route|access|entries\/trace|session\/manifest|ui\/(App|ThemeButton|theme|TokenForm|Notice|Brand|failure)\.)/.test(
     id,
   );
 }
@@ -18,12 +18,11 @@ export default defineConfig({
     // Inlined assets would need `data:` in more directives of the policy than pictures and fonts do.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // 1.6 KB less before the first picture than the bundler's own, gzipped.
+    minify: "terser",
+    terserOptions: { module: true, ecma: 2020, compress: { passes: 3 } },
     rolldownOptions: {
-      input: ["index.html", "embed.html", "src/embed/element.ts"],
       output: {
-        // The one file that other sites name: its place never changes.
-        entryFileNames: ({ name }) =>
-          name === "element" ? "tapedeck-player.js" : "assets/[name]-[hash].js",
         // What every screen needs in one file: several small ones weigh more (test/budget.test.ts).
         codeSplitting: { groups: [{ name: "shared", test: isShared }] },
       },

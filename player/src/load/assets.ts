@@ -24,18 +24,69 @@ export function isAllowedAsset(url: unknown, assets: readonly string[]): boolean
   return assets.includes(parsed.origin);
 }
 
-const URLS = /url\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^)"']*))\s*\)/gi;
-const IMPORTS = /@import\b(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^;"'])*;?/gi;
-
 /**
  * `css` without imports, and with nothing in place of the URLs that may not be loaded.
  *
- * It spares requests and complaints; what is written so that this does not see it (CSS has escapes) is stopped by the player's policy.
+ * It spares requests and complaints; what is written so that this does not see it (CSS has escapes) is stopped by the player's policy. One pass,
+ * whatever the text: no expression that could search for ever.
  */
 export function sanitiseCss(css: string, assets: readonly string[]): string {
-  if (!/url\(|@import/i.test(css)) return css;
-  return css.replace(IMPORTS, "").replace(URLS, (whole, double, single, bare) => {
-    const url: string = (double ?? single ?? bare ?? "").trim();
-    return isAllowedAsset(url, assets) ? whole : 'url("data:,")';
-  });
+  const starts = /url\(|@import/gi;
+  if (!starts.test(css)) return css;
+  starts.lastIndex = 0;
+  let safe = "";
+  let at = 0;
+  for (let start = starts.exec(css); start !== null; start = starts.exec(css)) {
+    safe += css.slice(at, start.index);
+    const from = start.index + start[0].length;
+    if (start[0].toLowerCase() === "url(") {
+      const { url, end } = readUrl(css, from);
+      safe += isAllowedAsset(url, assets) ? css.slice(start.index, end) : 'url("data:,")';
+      at = end;
+    } else {
+      at = endOfRule(css, from);
+    }
+    starts.lastIndex = at;
+  }
+  return safe + css.slice(at);
+}
+
+/** What stands in the parentheses that `from` is in, and where they end: with the text, if nothing closes them. */
+function readUrl(css: string, from: number): { url: string; end: number } {
+  let at = from;
+  while (at < css.length && isSpace(css[at])) at++;
+  const quote = css[at];
+  if (quote === '"' || quote === "'") {
+    const close = endOfString(css, at);
+    const end = css.indexOf(")", close);
+    return { url: css.slice(at + 1, close - 1), end: end < 0 ? css.length : end + 1 };
+  }
+  const end = css.indexOf(")", at);
+  return {
+    url: css.slice(at, end < 0 ? css.length : end).trim(),
+    end: end < 0 ? css.length : end + 1,
+  };
+}
+
+/** Behind the string that begins at `from`. */
+function endOfString(css: string, from: number): number {
+  for (let at = from + 1; at < css.length; at++) {
+    if (css[at] === "\\") at++;
+    else if (css[at] === css[from]) return at + 1;
+  }
+  return css.length;
+}
+
+/** Behind the semicolon that ends an at-rule without a block. */
+function endOfRule(css: string, from: number): number {
+  for (let at = from; at < css.length; at++) {
+    const sign = css[at];
+    if (sign === ";") return at + 1;
+    if (sign === '"' || sign === "'") at = endOfString(css, at) - 1;
+  }
+  return css.length;
+}
+
+function isSpace(sign: string | undefined): boolean {
+  return sign === " " || sign === "\n" || sign === "\t" || sign === "\r" || sign === "\f";
 }

@@ -14,33 +14,66 @@ export interface Decoder {
 
 type Answer = Exclude<DecodeReply, { error: string }>;
 
-/** A decoder in a worker of its own. `assets`: origins from which pictures may be shown. */
+/** No chunk that an edge admits takes a tenth of it. One that does is a hole, rather than a player that waits for ever. */
+const DECODE_MS_MAX = 15_000;
+
+interface Task {
+  want: DecodeRequest["want"];
+  packed: Packed;
+  resolve: (answer: Answer) => void;
+  reject: (error: Error) => void;
+}
+
+/** A decoder in a worker of its own, which is replaced if it does not answer. `assets`: origins from which pictures may be shown. */
 export function workerDecoder(assets: readonly string[]): Decoder {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-  const waiting = new Map<
-    number,
-    { resolve: (answer: Answer) => void; reject: (error: Error) => void }
-  >();
-  let nextId = 0;
-  const settle = (id: number) => {
-    const promise = waiting.get(id);
-    waiting.delete(id);
-    return promise;
-  };
-  worker.addEventListener("message", ({ data }: MessageEvent<DecodeReply>) => {
-    if ("error" in data) settle(data.id)?.reject(new DecodeError(data.error));
-    else settle(data.id)?.resolve(data);
-  });
-  worker.addEventListener("error", (event) => {
-    for (const id of [...waiting.keys()])
-      settle(id)?.reject(new DecodeError(`worker failed: ${event.message}`));
-  });
-  const ask = (want: DecodeRequest["want"], packed: Packed) =>
-    new Promise<Answer>((resolve, reject) => {
-      const request: DecodeRequest = { id: nextId++, want, packed, assets };
-      waiting.set(request.id, { resolve, reject });
-      worker.postMessage(request, [packed.body]);
+  const tasks: Task[] = [];
+  let running: { task: Task; timeout: ReturnType<typeof setTimeout> } | null = null;
+  let worker = begin();
+
+  function begin(): Worker {
+    const begun = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    begun.addEventListener("message", ({ data }: MessageEvent<DecodeReply>) => {
+      end((task) =>
+        "error" in data ? task.reject(new DecodeError(data.error)) : task.resolve(data),
+      );
     });
+    begun.addEventListener("error", (event) => {
+      end((task) => task.reject(new DecodeError(`worker failed: ${event.message}`)));
+    });
+    return begun;
+  }
+
+  function end(settle: (task: Task) => void): void {
+    if (running === null) return;
+    clearTimeout(running.timeout);
+    const { task } = running;
+    running = null;
+    settle(task);
+    next();
+  }
+
+  function next(): void {
+    const task = tasks.shift();
+    if (task === undefined || running !== null) return;
+    const timeout = setTimeout(() => {
+      worker.terminate();
+      worker = begin();
+      end(({ reject }) =>
+        reject(new DecodeError(`chunk takes more than ${DECODE_MS_MAX} ms to read`)),
+      );
+    }, DECODE_MS_MAX);
+    running = { task, timeout };
+    const request: DecodeRequest = { want: task.want, packed: task.packed, assets };
+    worker.postMessage(request, [task.packed.body]);
+  }
+
+  // One after the other: so it is known which chunk a worker does not come back from.
+  const ask = (want: Task["want"], packed: Packed) =>
+    new Promise<Answer>((resolve, reject) => {
+      tasks.push({ want, packed, resolve, reject });
+      if (running === null) next();
+    });
+
   return {
     async decode(packed) {
       return ((await ask("play", packed)) as { decoded: Decoded }).decoded;
@@ -49,6 +82,9 @@ export function workerDecoder(assets: readonly string[]): Decoder {
       return ((await ask("index", packed)) as { index: ChunkIndex }).index;
     },
     close() {
+      if (running !== null) clearTimeout(running.timeout);
+      running = null;
+      tasks.length = 0;
       worker.terminate();
     },
   };

@@ -5,6 +5,7 @@
 
 import { EventType, type eventWithTime, IncrementalSource } from "@rrweb/types";
 import { isAllowedAsset, placeholder, sanitiseCss } from "./assets.ts";
+import { isShown } from "./shapes.ts";
 
 /** HTML parsers stop at 512; rrweb builds recursively and would end in a full stack. */
 const DEPTH_MAX = 512;
@@ -12,9 +13,12 @@ const NODES_MAX = 500_000;
 /** A longer one is cut off: only a picture in a `data:` URL has reason to be so long. */
 const ATTRIBUTE_LENGTH_MAX = 8 * 1024 * 1024;
 
-/** `element`, `text` of rrweb's node types. */
+/** rrweb's node types. Documents stand only at the top, and CDATA in no HTML. */
+const DOCUMENT = 0;
+const DOCUMENT_TYPE = 1;
 const ELEMENT = 2;
 const TEXT = 3;
+const COMMENT = 5;
 
 interface SnapshotNode {
   type?: unknown;
@@ -29,6 +33,7 @@ export function sanitise(event: eventWithTime, assets: readonly string[]): boole
   if (event.type === EventType.FullSnapshot) return sanitiseTree(event.data.node, assets);
   if (event.type !== EventType.IncrementalSnapshot) return true;
   const data = event.data as unknown as Record<string, unknown>;
+  if (!isShown(data)) return false;
   switch (data.source) {
     case IncrementalSource.Mutation:
       return sanitiseMutation(data, assets);
@@ -64,7 +69,9 @@ function sanitiseMutation(data: Record<string, unknown>, assets: readonly string
   // A chain of additions, each within the one before, is as deep as a tree.
   const depths = new Map<unknown, number>();
   data.adds = (data.adds as { node?: unknown; parentId?: unknown }[]).filter((add) => {
-    if (!isNode(add.node)) return false;
+    // A frame's document is added to the frame.
+    if (!isBuildable(add.node, ELEMENT) && (add.node as { type?: unknown })?.type !== DOCUMENT)
+      return false;
     const { id } = add.node as { id?: unknown };
     if (id === add.parentId) return false;
     const depth = (depths.get(add.parentId) ?? 0) + 1;
@@ -104,13 +111,17 @@ function sanitiseTree(root: unknown, assets: readonly string[]): boolean {
     { node: root, depth: 0, inStyle: false },
   ];
   let nodes = 0;
+  // rrweb would put a node into itself that has the id of another.
+  const ids = new Set<unknown>([(root as { id?: unknown }).id]);
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const { node, depth, inStyle } = next;
     if (++nodes > NODES_MAX) return false;
     let isStyle = false;
     if (node.type === ELEMENT) {
       if (typeof node.tagName !== "string") return false;
-      const tagName = node.tagName.toLowerCase();
+      // A browser makes no element of another name, and stops at it.
+      if (!TAG_NAME.test(node.tagName)) node.tagName = "x-unknown";
+      const tagName = String(node.tagName).toLowerCase();
       if (!isNode(node.attributes)) node.attributes = {};
       sanitiseAttributes(tagName, node.attributes as Record<string, unknown>, assets);
       isStyle = tagName === "style";
@@ -121,13 +132,17 @@ function sanitiseTree(root: unknown, assets: readonly string[]): boolean {
     }
     if (node.childNodes === undefined) continue;
     const children = Array.isArray(node.childNodes) ? node.childNodes : [];
-    node.childNodes = depth >= DEPTH_MAX ? [] : children.filter(isNode);
+    node.childNodes =
+      depth >= DEPTH_MAX
+        ? []
+        : children.filter((child) => isBuildable(child, node.type) && isFirst(child, ids));
     for (const child of node.childNodes as SnapshotNode[])
       stack.push({ node: child, depth: depth + 1, inStyle: isStyle });
   }
   return true;
 }
 
+const TAG_NAME = /^[a-z][\w.:-]{0,99}$/i;
 const NEVER = new Set([
   "srcdoc",
   "ping",
@@ -258,6 +273,29 @@ function isHarmlessRelation(value: unknown): boolean {
   return (
     typeof value === "string" && !/pre(connect|fetch|render|load)|dns|manifest|import/i.test(value)
   );
+}
+
+/** Whether rrweb can build it within a node of type `parent`: of a known kind, with an id, an element or document type with a name. */
+function isBuildable(value: unknown, parent: unknown): boolean {
+  if (!isNode(value)) return false;
+  const { type, id, tagName, name } = value as SnapshotNode & { id?: unknown; name?: unknown };
+  if (typeof id !== "number") return false;
+  switch (type) {
+    case ELEMENT:
+      return typeof tagName === "string";
+    case DOCUMENT_TYPE:
+      return parent === DOCUMENT && typeof name === "string" && TAG_NAME.test(name);
+    case TEXT:
+    case COMMENT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+function isFirst(value: unknown, ids: Set<unknown>): boolean {
+  const { id } = value as { id: unknown };
+  return !ids.has(id) && ids.add(id) !== undefined;
 }
 
 function isNode(value: unknown): value is SnapshotNode {

@@ -1,10 +1,10 @@
 /** Asking over HTTP: what every source does alike, and how failures are told. */
 
-import pRetry from "p-retry";
 import { FormatError } from "../session/manifest.ts";
 import { SourceError } from "./source.ts";
 
 const RETRIES = 3;
+const FIRST_PAUSE_MS = 250;
 
 /** A request without cookies and without a referrer. @throws {SourceError} `unreachable`. */
 export async function reach(url: string, init: RequestInit): Promise<Response> {
@@ -46,13 +46,33 @@ export function readable<T>(read: () => T): T {
   }
 }
 
-/** `attempt`, again after a while if it failed for something that passes. */
-export function retried<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
-  return pRetry(attempt, {
-    retries: RETRIES,
-    minTimeout: 250,
-    randomize: true,
-    shouldRetry: ({ error }) => error instanceof SourceError && error.passes,
-    ...(signal === undefined ? {} : { signal }),
+/** `attempt`, again after a while if it failed for something that passes. A library for it would be a hundredth of what a shared link may weigh. */
+export async function retried<T>(
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (failures >= RETRIES || !(error instanceof SourceError && error.passes)) throw error;
+      await pause(FIRST_PAUSE_MS * 2 ** failures * (1 + Math.random()), signal);
+    }
+  }
+}
+
+/** @throws what the signal was aborted with, at once. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => {
+      clearTimeout(timeout);
+      reject(signal?.reason);
+    };
+    const timeout = setTimeout(() => {
+      signal?.removeEventListener("abort", aborted);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", aborted, { once: true });
   });
 }
