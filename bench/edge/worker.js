@@ -246,7 +246,7 @@ const SUSPECT = new RegExp(
     String.raw`(?<jwt>\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*)`,
     String.raw`(?<bearer>\b[Bb]earer +[\w.~+/-]{12,}=*)`,
     String.raw`(?<api_key>\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_\w{36,255}|github_pat_\w{22,255}|glpat-[\w-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_\w{16,}|AIza[\w-]{35}|sk-[\w-]{32,}|SG\.[\w-]{16,}\.[\w-]{16,}|npm_\w{36}|hf_\w{30,}))`,
-    String.raw`(?<private_key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^"]*)`,
+    '(?<private_key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^"]*)',
     String.raw`(?<=[?&#;](?:access_token|api[-_]?key|auth|auth_token|authorization|client_secret|email|id_token|jwt|mail|otp|pass|passwd|password|pwd|refresh_token|secret|session_token|sig|signature|ssn|ticket|token|x-amz-signature)=)(?<query>[^\s&#"'<>);]+)`,
   ].join("|"),
   "g",

@@ -75,6 +75,7 @@ export default defineConfig({
           { text: "What it is", link: "/" },
           guide("quick-start", "Quick start"),
           { text: "Embed the recorder", link: "/docs/embed" },
+          { text: "Embed the player", link: "/docs/embedding" },
           guide("deploy", "Deploy to production"),
           guide("operate", "Operate"),
           guide("troubleshooting", "Troubleshooting"),

@@ -128,16 +128,17 @@ it("sessions are what a scan of their events finds", async () => {
   }));
   const scanned = sessions.map((session) => {
     const [opening] = custom(session, "session");
-    const { languages } = opening?.browser as { languages: string[] };
+    if (!opening) throw new Error("a session without its first event");
+    const { languages } = opening.browser as { languages: string[] };
     const times = session.events.map(({ timestamp }) => timestamp);
     return {
       session: session.session,
       started_ms: Math.min(...times),
       ended_ms: Math.max(...times) + 1,
       users: custom(session, "identify").map(({ user }) => user),
-      release: opening?.release,
+      release: opening.release,
       language: languages[0],
-      entry_url: opening?.url,
+      entry_url: opening.url,
       custom_events: custom(session, "custom").map(({ name }) => name),
       events: session.events.length,
       errors: custom(session, "error").length,
