@@ -1,5 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import { leaveOutSecondPostcss } from "./vite.postcss.ts";
 
 /** Whether a module is one that the watching screen shares with others. */
 function isShared(id: string): boolean {
@@ -11,7 +12,7 @@ function isShared(id: string): boolean {
 export default defineConfig({
   // Relative, so that the folder works under any path of any host.
   base: "./",
-  plugins: [svelte()],
+  plugins: [leaveOutSecondPostcss(), svelte()],
   worker: { format: "es" },
   build: {
     target: "es2022",

@@ -2,10 +2,11 @@
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
+import { leaveOutSecondPostcss } from "./vite.postcss.ts";
 
 export default defineConfig({
   base: "./",
-  plugins: [svelte()],
+  plugins: [leaveOutSecondPostcss(), svelte()],
   worker: { format: "es" },
   publicDir: false,
   build: {

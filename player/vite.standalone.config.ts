@@ -2,9 +2,10 @@
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
+import { leaveOutSecondPostcss } from "./vite.postcss.ts";
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [leaveOutSecondPostcss(), svelte()],
   publicDir: false,
   build: {
     target: "es2022",
