@@ -24,11 +24,12 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/tapes").join(name)
 }
 
-fn event(kind: u8, after_ms: i64, data: Value) -> Value {
+fn event(kind: u8, after_ms: i64, data: impl Into<Value>) -> Value {
+    let data: Value = data.into();
     json!({"type": kind, "timestamp": START_MS + after_ms, "data": data})
 }
 
-fn custom(after_ms: i64, tag: &str, payload: Value) -> Value {
+fn custom(after_ms: i64, tag: &str, payload: &Value) -> Value {
     event(5, after_ms, json!({"tag": format!("tapedeck.{tag}"), "payload": payload}))
 }
 
@@ -66,7 +67,11 @@ fn changes(seconds: std::ops::Range<i64>) -> impl Iterator<Item = Value> {
 }
 
 fn chunk(page: &str, seq: u64, events: impl IntoIterator<Item = Value>) -> (ChunkName, String) {
-    let text: String = events.into_iter().map(|event| format!("{event}\n")).collect();
+    let mut text = String::new();
+    for event in events {
+        text += &event.to_string();
+        text.push('\n');
+    }
     let hash = ContentHash::of_digest(&Sha256::digest(&text));
     (ChunkName { page: page.parse().unwrap(), seq: Seq::try_from(seq).unwrap(), hash }, text)
 }
@@ -75,7 +80,11 @@ fn chunk(page: &str, seq: u64, events: impl IntoIterator<Item = Value>) -> (Chun
 fn chunks() -> Vec<(ChunkName, String)> {
     let shop = "https://shop.example/";
     let opening = |tab: &str, url: &str, after_ms| {
-        custom(after_ms, "session", json!({"tab": tab, "url": url, "title": "Shop", "release": "shop@1.4.2"}))
+        custom(
+            after_ms,
+            "session",
+            &json!({"tab": tab, "url": url, "title": "Shop", "release": "shop@1.4.2"}),
+        )
     };
     let mut chunks = vec![
         chunk(
@@ -92,7 +101,7 @@ fn chunks() -> Vec<(ChunkName, String)> {
             changes(30..60).chain([custom(
                 59_500,
                 "identify",
-                json!({"user": "u_17", "traits": {"plan": "free"}}),
+                &json!({"user": "u_17", "traits": {"plan": "free"}}),
             )]),
         ),
         chunk(FIRST, 2, checkpoint(60_000, shop, "60 s").into_iter().chain(changes(61..90))),
@@ -112,7 +121,7 @@ fn chunks() -> Vec<(ChunkName, String)> {
             changes(150..180).chain([custom(
                 171_000,
                 "error",
-                json!({"type": "TypeError", "message": "cart is undefined", "handled": false}),
+                &json!({"type": "TypeError", "message": "cart is undefined", "handled": false}),
             )]),
         ),
     ];

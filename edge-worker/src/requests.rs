@@ -91,17 +91,16 @@ pub(crate) async fn state(viewer: &Viewer, id: &str) -> Result<Answer, Failure> 
     };
     let project = viewer.project.project.clone();
     let key = ErasureStateKey { project: project.clone(), id: id.clone() }.to_string();
-    let state: ErasureState = match viewer.store.get(&key, DOCUMENT_BYTES_MAX).await? {
-        Some(object) => parse_document(&object.body).map_err(|source| Failure::Document { key, source })?,
-        None => {
-            let key = RequestKey { project, id: id.clone() }.to_string();
-            let Some(object) = viewer.store.get(&key, DOCUMENT_BYTES_MAX).await? else {
-                return Ok(Answer::error(404, "not_found", "no request of this id"));
-            };
-            let request: Asked =
-                parse_document(&object.body).map_err(|source| Failure::Document { key, source })?;
-            ErasureState::accepted(id, request.asks.action())
-        }
+    let state: ErasureState = if let Some(object) = viewer.store.get(&key, DOCUMENT_BYTES_MAX).await? {
+        parse_document(&object.body).map_err(|source| Failure::Document { key, source })?
+    } else {
+        let key = RequestKey { project, id: id.clone() }.to_string();
+        let Some(object) = viewer.store.get(&key, DOCUMENT_BYTES_MAX).await? else {
+            return Ok(Answer::error(404, "not_found", "no request of this id"));
+        };
+        let request: Asked =
+            parse_document(&object.body).map_err(|source| Failure::Document { key, source })?;
+        ErasureState::accepted(id, request.asks.action())
     };
     viewer.record(Call::ErasureState, None, None).await?;
     Ok(Answer::ok(serde_json::to_string(&state)?))

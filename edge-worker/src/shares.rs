@@ -16,6 +16,7 @@ use crate::settings::Settings;
 use crate::viewers::{Viewer, bad_request, read_json};
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "all of them are times, and the spec names them so")]
 struct ShareRequest {
     expires_ms: Option<i64>,
     at_ms: Option<i64>,
