@@ -227,15 +227,16 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 /// An object as it is, and everything in it: gzip, tapes frame by frame, rows of tables.
 fn unpacked(key: &str, body: &[u8]) -> Vec<Vec<u8>> {
     let mut texts = vec![body.to_vec()];
-    if key.ends_with(".gz") {
+    let kind = key.rsplit('.').next();
+    if kind == Some("gz") {
         let mut text = Vec::new();
         flate2::read::MultiGzDecoder::new(body).read_to_end(&mut text).unwrap();
         texts.push(text);
-    } else if key.ends_with(".tape") {
+    } else if kind == Some("tape") {
         let tape = Tape::parse(body).unwrap();
         texts.push(serde_json::to_vec(tape.header()).unwrap());
         texts.extend((0..tape.header().frames.len()).map(|index| tape.frame(index).unwrap().into_bytes()));
-    } else if key.ends_with(".parquet") {
+    } else if kind == Some("parquet") {
         let table: Table = key.split('/').nth(2).unwrap().parse().unwrap();
         texts.extend(
             decode_file(table, body.to_vec()).unwrap().iter().map(|row| format!("{row:?}").into_bytes()),
@@ -244,16 +245,16 @@ fn unpacked(key: &str, body: &[u8]) -> Vec<Vec<u8>> {
     texts
 }
 
-fn custom(tag: &str, payload: Value) -> Value {
+fn custom(tag: &str, payload: &Value) -> Value {
     json!({"type": 5, "timestamp": 1_700_000_000_500_i64, "data": {"tag": format!("tapedeck.{tag}"), "payload": payload}})
 }
 
 fn an_error() -> Value {
-    custom("error", json!({"type": "TypeError", "message": "x is undefined"}))
+    custom("error", &json!({"type": "TypeError", "message": "x is undefined"}))
 }
 
 fn identified() -> Value {
-    custom("identify", json!({"user": USER}))
+    custom("identify", &json!({"user": USER}))
 }
 
 /// A session of three chunks with an error, of which one's event is lost; it ends.

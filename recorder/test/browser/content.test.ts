@@ -81,7 +81,7 @@ test("the project unmasks, blocks, excludes pages and says how long a click wait
     history.pushState(null, "", "/shop/secret");
     document.body.append("CANARY");
   });
-  expect(await state(page)).toBe("paused");
+  await expect.poll(() => state(page)).toBe("paused");
   const everything = edge.uploads.map(({ ndjson }) => ndjson).join();
   expect(everything).toContain("SHOWN");
   expect(everything).toContain("?page=7&q=******");

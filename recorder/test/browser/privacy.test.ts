@@ -165,7 +165,7 @@ const stored = () => [...Object.keys(localStorage), ...Object.keys(sessionStorag
 test("without consent nothing is requested or stored; a refusal ends it and stays", async () => {
   site.options = 'data-mask-text="false" data-consent="required"';
   const page = await open();
-  expect(await state(page)).toBe("idle");
+  await expect.poll(() => state(page)).toBe("idle");
   expect(await page.evaluate(stored)).toEqual([]);
   await page.evaluate(() => {
     Tapedeck.identify("u-1");
@@ -182,10 +182,10 @@ test("without consent nothing is requested or stored; a refusal ends it and stay
   });
   expect(await page.evaluate(stored)).toEqual(["tapedeck.optout"]);
   await page.reload();
-  expect(await state(page)).toBe("idle");
+  await expect.poll(() => state(page)).toBe("idle");
   site.options = 'data-mask-text="false"';
   await page.reload();
-  expect(await state(page)).toBe("idle");
+  await expect.poll(() => state(page)).toBe("idle");
   expect(edge.uploads).toHaveLength(before);
   await page.evaluate(() => Tapedeck.setConsent(true));
   await recording(page);
@@ -196,7 +196,7 @@ test("Global Privacy Control is a refusal that only the visitor's own word outwe
     Object.defineProperty(navigator, "globalPrivacyControl", { value: true });
   });
   const page = await open();
-  expect(await state(page)).toBe("idle");
+  await expect.poll(() => state(page)).toBe("idle");
   expect(await page.evaluate(stored)).toEqual([]);
   await page.evaluate(() => Tapedeck.setConsent(true));
   await recording(page);
@@ -207,7 +207,7 @@ test("excluded pages are not observed, whether loaded or gone to", async () => {
   edge.config = () => projectConfig({ flushMs: 60_000 });
   site.pages.set("/account/me", "<p>CANARY</p>");
   const loaded = await open("/account/me");
-  expect(await state(loaded)).toBe("idle");
+  await expect.poll(() => state(loaded)).toBe("idle");
   const page = await open();
   await recording(page);
   await page.evaluate(() => {
@@ -215,7 +215,7 @@ test("excluded pages are not observed, whether loaded or gone to", async () => {
     document.body.append("CANARY");
     Tapedeck.track("CANARY");
   });
-  expect(await state(page)).toBe("paused");
+  await expect.poll(() => state(page)).toBe("paused");
   await page.evaluate(() => {
     document.body.textContent = "Welcome back";
     history.pushState(null, "", "/exactly");

@@ -37,7 +37,7 @@ test("a page load begins with tapedeck.session, then the first checkpoint", asyn
   expect(JSON.stringify(events[2])).toContain("Welcome");
   expect(header.seq).toBe(0);
   expect(await page.evaluate(() => Tapedeck.getSessionId())).toBe(session);
-  expect(await state(page)).toBe("recording");
+  await expect.poll(() => state(page)).toBe("recording");
 });
 
 test("page loads and tabs are one session, each page load a page of its own", async () => {
@@ -271,7 +271,7 @@ test("a session that is not sampled sends nothing at all", async () => {
   edge.config = () => projectConfig({ all: 0 });
   const page = await open();
   await page.waitForFunction(() => Tapedeck.getSessionId() === undefined);
-  expect(await state(page)).toBe("not-sampled");
+  await expect.poll(() => state(page)).toBe("not-sampled");
   await page.evaluate(() => Tapedeck.track("ignored"));
   await flush(page);
   await page.reload();
@@ -284,7 +284,7 @@ test("what the edge does not sample is not recorded on", async () => {
   await flush(page);
   await page.evaluate(() => Tapedeck.track("ignored"));
   await flush(page);
-  expect(await state(page)).toBe("not-sampled");
+  await expect.poll(() => state(page)).toBe("not-sampled");
   expect(edge.uploads).toHaveLength(1);
 });
 
@@ -312,7 +312,7 @@ test("an unknown key stops the recorder", async () => {
   edge.config = () => ({ status: 401, body: { error: "unknown_key" } });
   const page = await open();
   await flush(page);
-  expect(await state(page)).toBe("stopped");
+  await expect.poll(() => state(page)).toBe("stopped");
   expect(edge.uploads).toEqual([]);
 });
 
@@ -336,7 +336,7 @@ test("storage that is blocked or full is no obstacle", async () => {
   });
   const page = await open();
   await flush(page);
-  expect(await state(page)).toBe("recording");
+  await expect.poll(() => state(page)).toBe("recording");
   expect(edge.uploads).toHaveLength(1);
 });
 
@@ -399,7 +399,7 @@ test("stop ends it, and what was recorded is sent; start begins a page anew", as
     Tapedeck.track("between");
   });
   await edge.until("what was before", () => edge.payloads("tapedeck.custom").length === 1);
-  expect(await state(page)).toBe("stopped");
+  await expect.poll(() => state(page)).toBe("stopped");
   await page.evaluate(() => Tapedeck.start());
   await recording(page);
   await page.evaluate(() => {
@@ -422,7 +422,7 @@ test("a visitor who was away for 15 minutes comes back to a new session", async 
     setInterval(() => document.body.append("tick "), 1_000);
   });
   await page.clock.fastForward(15 * 60_000);
-  expect(await state(page)).toBe("paused");
+  await expect.poll(() => state(page)).toBe("paused");
   await flush(page);
   const before = edge.uploads.length;
   await page.clock.runFor(60_000);
@@ -431,7 +431,7 @@ test("a visitor who was away for 15 minutes comes back to a new session", async 
   expect(edge.uploads).toHaveLength(before);
   await page.mouse.move(10, 10);
   await page.clock.runFor(100);
-  expect(await state(page)).toBe("recording");
+  await expect.poll(() => state(page)).toBe("recording");
   await flush(page);
   const [old, fresh] = [edge.uploads[0], edge.uploads.at(-1)];
   expect(fresh?.session).not.toBe(old?.session);
