@@ -90,7 +90,7 @@ function written(url: string, assets: readonly string[]): string {
 /** Text of CSS, its escapes resolved. */
 function unescaped(text: string): string {
   return text.replace(
-    /\\(?:([\da-f]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|([^]))/gi,
+    /\\(?:([\da-f]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|([\s\S]))/gi,
     (_, code?: string, line?: string, sign = "") => {
       if (code === undefined) return line === undefined ? sign : "";
       const point = Number.parseInt(code, 16);
