@@ -12,6 +12,7 @@ import {
   type Probe,
   type Recording,
   record,
+  sessionIdAt,
   storedChunk,
 } from "./recording.ts";
 import { serialise } from "./serialise.ts";
@@ -281,6 +282,70 @@ describe("a hole", () => {
     const { timeMs } = await inState(page, "paused");
     expect(timeMs).toBe(at(120) + 40);
     expect(await replayedText(page)).toBe(clockText(120));
+  });
+});
+
+describe("an event at which rrweb throws", () => {
+  const session = sessionIdAt(HOUR_AGO);
+  /** Removals that are no list. */
+  const bad = { source: 8, id: 5, removes: 5 };
+  const changed = {
+    source: 0,
+    adds: [],
+    removes: [],
+    attributes: [],
+    texts: [{ id: 8, value: clockText(1) }],
+  };
+  const withPages = (changes: object[]) => {
+    const first = [
+      ...checkpoint(at(0), 0),
+      ...changes.map((data, index) => ({ type: 3, timestamp: at(1) + index * 100, data })),
+      { type: 3, timestamp: at(8), data: { source: 3, id: 1, x: 0, y: 0 } },
+    ] as Parameters<typeof storedChunk>[2];
+    const second = [
+      ...checkpoint(at(10), 10),
+      { type: 3, timestamp: at(18), data: { source: 3, id: 1, x: 0, y: 0 } },
+    ] as typeof first;
+    const chunks = [storedChunk("bad00000", 0, first), storedChunk("good0000", 0, second)];
+    const manifest = { version: 1, ...manifestOf("demo", session, chunks) };
+    const recording: Recording = { project: "demo", session, chunks, manifest, probes: [] };
+    stack.add(recording);
+    return recording;
+  };
+
+  it("is left out, with a remark, and what follows is shown", async () => {
+    await page.goto(stack.link(withPages([bad, changed]), `&at=${at(5)}`));
+    await inState(page, "paused");
+    expect(await replayedText(page)).toBe(clockText(1));
+    expect(await page.getByTestId("remark").textContent()).toContain("may lack changes");
+    await seek(page, at(14));
+    expect(await replayedText(page)).toBe(clockText(10));
+    expect(await page.getByTestId("remark").count()).toBe(0);
+  });
+
+  it("does not stop what plays", async () => {
+    await page.goto(stack.link(withPages([bad, changed]), `&at=${at(0) + 500}`));
+    await inState(page, "paused");
+    await page.getByTestId("play").click();
+    await expect.poll(() => replayedText(page)).toBe(clockText(1));
+    expect(complaints).toEqual([]);
+  });
+
+  it("among many that are caught up with is told of", async () => {
+    await page.goto(stack.link(withPages([changed, bad]), `&at=${at(5)}`));
+    await inState(page, "paused");
+    expect(await page.getByTestId("remark").textContent()).toContain("may lack changes");
+    expect(complaints).toEqual([]);
+  });
+
+  it("where it cannot be left out costs that page load, not the session", async () => {
+    const adopted = { source: 15, id: 1, styleIds: [1], styles: [{ styleId: 1, rules: [] }] };
+    const changes = [adopted, changed, { source: 8, styleId: 1, removes: 5 }];
+    await page.goto(stack.link(withPages(changes), `&at=${at(5)}`));
+    await inState(page, "paused");
+    expect(await replayedText(page)).toBe(clockText(10));
+    expect(await page.locator("iframe").count()).toBe(1);
+    expect(complaints).toEqual([]);
   });
 });
 

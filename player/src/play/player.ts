@@ -41,7 +41,7 @@ export interface State {
   holes: Hole[];
   /** The hole that the moment lies in, if any. */
   inHole: Hole | null;
-  /** Something is missing between the checkpoint and the moment. */
+  /** Something between the checkpoint and the moment is missing, or could not be shown. */
   incomplete: boolean;
   /** The page has no checkpoint: there is nothing to show of it. */
   blank: boolean;
@@ -385,9 +385,21 @@ export class Player {
     try {
       this.#present(model, page, next);
     } catch (cause) {
-      this.#fail(new Error("the recording has an event that cannot be shown", { cause }));
+      this.#giveUp(next, cause);
+      return;
     }
     this.#publish();
+  }
+
+  /** What cannot be shown is as if it were lost: a hole. */
+  #giveUp({ needed }: Plan, cause: unknown): void {
+    this.#stage.clear();
+    if (needed.length === 0) {
+      this.#fail(new Error("the recording cannot be shown", { cause }));
+      return;
+    }
+    for (const name of needed) this.#lost.add(name);
+    this.#remodel();
   }
 
   #present(model: Manifest, page: string, { needed }: Plan): void {
@@ -517,7 +529,7 @@ export class Player {
       page: this.#plan?.page ?? null,
       holes: this.#holes,
       inHole: this.#holeAt(this.#timeMs),
-      incomplete: (this.#plan?.holes.length ?? 0) > 0,
+      incomplete: this.#stage.lacks || (this.#plan?.holes.length ?? 0) > 0,
       blank: this.#plan !== null && this.#plan.showsMs === null,
       skipped: this.#skipped?.skipped ?? null,
       idle: this.#idle,

@@ -10,6 +10,7 @@ import { continues, joined, type Piece, samePieces } from "./pieces.ts";
  *   believes that it has finished.
  * - Pieces go into the private `service.state.context.events`; `addEvent` would apply an event that lies before the current moment at once.
  *   The dependency is pinned, and test/playback.test.ts fails if the field goes.
+ * - An event at which rrweb throws is left out: {@link lacks} tells so. The private methods that apply one are wrapped for it.
  * - `UNSAFE_replayCanvas` is never set: it lets a recording run scripts.
  */
 export class Stage {
@@ -22,6 +23,7 @@ export class Stage {
   #trail = false;
   #colorScheme: ColorScheme = "light";
   #playing = false;
+  #lacks = false;
   /** The moment that is on the stage, while it does not play. */
   #atMs = 0;
 
@@ -39,6 +41,11 @@ export class Stage {
     return this.#playing;
   }
 
+  /** Whether an event since the last checkpoint could not be shown. */
+  get lacks(): boolean {
+    return this.#lacks;
+  }
+
   /** The moment that is shown, in Unix milliseconds. */
   get timeMs(): number {
     return this.#playing && this.#replayer !== null ? this.#replayer.getCurrentTime() : this.#atMs;
@@ -50,16 +57,22 @@ export class Stage {
     const previous = this.#take(page, pieces);
     this.#playing = false;
     this.#atMs = timeMs;
-    this.#replayer?.pause(offset(timeMs));
-    previous?.destroy();
+    try {
+      this.#replayer?.pause(offset(timeMs));
+    } finally {
+      previous?.destroy();
+    }
   }
 
   /** Plays `page` from `timeMs` on. The pieces may end before the page does: more can be given by playing again. */
   play(page: string, pieces: readonly Piece[], timeMs: number): void {
     const previous = this.#take(page, pieces);
     this.#playing = true;
-    this.#replayer?.play(offset(timeMs));
-    previous?.destroy();
+    try {
+      this.#replayer?.play(offset(timeMs));
+    } finally {
+      previous?.destroy();
+    }
   }
 
   /** Stops where it is. */
@@ -93,6 +106,7 @@ export class Stage {
     this.#page = null;
     this.#pieces = [];
     this.#playing = false;
+    this.#lacks = false;
   }
 
   /** Puts the pieces in place. Returns the replayer that is no longer needed once the new one shows something. */
@@ -133,13 +147,40 @@ export class Stage {
       if (replayer.iframe.contentDocument !== null)
         replayer.iframe.contentDocument.adoptedStyleSheets = [];
     });
+    const inner = replayer as unknown as Applies;
+    const rebuild = inner.rebuildFullSnapshot.bind(replayer);
+    inner.rebuildFullSnapshot = (...event) => {
+      this.#lacks = false;
+      this.#attempt(() => rebuild(...event));
+    };
+    const apply = inner.applyIncremental.bind(replayer);
+    inner.applyIncremental = (...event) => this.#attempt(() => apply(...event));
+    // What it throws at while it catches up with many events at once, it catches itself.
+    inner.warn = (reason) => {
+      if (reason instanceof Error) this.#lacks = true;
+    };
     replayer.on("resize", (size) => {
       const { width, height } = size as { width: number; height: number };
       this.#onresize(width, height);
     });
     return replayer;
   }
+
+  /** One bad event does not cost the others, nor stop rrweb's timer. */
+  #attempt(apply: () => void): void {
+    try {
+      apply();
+    } catch {
+      this.#lacks = true;
+    }
+  }
 }
+
+/** What rrweb's `Replayer` applies an event with, and tells of what it could not apply. */
+type Applies = Record<
+  "rebuildFullSnapshot" | "applyIncremental" | "warn",
+  (...given: unknown[]) => void
+>;
 
 const TRAIL = {
   duration: 600,
