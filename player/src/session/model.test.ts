@@ -124,7 +124,9 @@ describe("modelOf", () => {
     expect(middle?.pages.flatMap(holesOf)).toEqual([
       { page: "aaaaaaaa", fromMs: 3000, toMs: 6100 },
     ]);
-    expect(modelOf(manifest, [], lost)).toMatchObject({ started_ms: 1000, ended_ms: 9001 });
+    const end = modelOf(manifest, [], lost);
+    expect(end).toMatchObject({ started_ms: 1000, ended_ms: 9001 });
+    expect(end?.pages.flatMap(holesOf)).toEqual([{ page: "aaaaaaaa", fromMs: 3000, toMs: 9001 }]);
   });
 });
 

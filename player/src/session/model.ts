@@ -27,10 +27,7 @@ export function modelOf(
 ): Manifest | null {
   const pages = new Map<string, Page>();
   for (const page of manifest?.pages ?? []) {
-    pages.set(page.page, {
-      ...page,
-      chunks: page.chunks.filter((chunk) => !lost.has(nameOf(page, chunk))),
-    });
+    pages.set(page.page, without(page, lost));
   }
   const known = new Set(
     (manifest?.pages ?? []).flatMap((page) => page.chunks.map((chunk) => nameOf(page, chunk))),
@@ -94,6 +91,15 @@ export function modelOf(
     errors: errors.sort((a, b) => a.at.at_ms - b.at.at_ms),
     markers: markers.sort((a, b) => a.at.at_ms - b.at.at_ms),
   };
+}
+
+/** `page` without its lost chunks. Those at its end leave a gap of their own: nothing comes behind them that could tell of it. */
+function without(page: Page, lost: ReadonlySet<string>): Page {
+  const chunks = page.chunks.filter((chunk) => !lost.has(nameOf(page, chunk)));
+  const [kept, last] = [chunks.at(-1), page.chunks.at(-1)];
+  if (kept === undefined || last === undefined || kept === last) return { ...page, chunks };
+  const gap: [number, number] = [kept.last_ms, last.last_ms + 1];
+  return { ...page, chunks, gaps: [...(page.gaps ?? []), gap] };
 }
 
 /** The URL that a page load had at `time`: the one it was opened with, or the last it navigated to within. */
