@@ -1,5 +1,6 @@
 /** The sources beside the edge, in Chromium: a dropped tape, a tape by URL or from the edge, a manifest on any host. */
 
+import { readFile } from "node:fs/promises";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { launchBrowser } from "../../tests/harness/browser.ts";
@@ -110,4 +111,33 @@ it("a manifest and chunks play from any host", async () => {
   expect(stack.calls).toEqual([]);
   await page.goto(`${stack.player}/#/play?manifest=${encodeURIComponent(`${url}.missing`)}`);
   await inState(page, "failed");
+});
+
+/** Opens a tape by the encoder of the archive: what it holds is told in tests/tapes.rs. */
+async function openFixture(name: string): Promise<void> {
+  const path = new URL(`../../tests/fixtures/tapes/${name}`, import.meta.url);
+  const url = stack.addFile(name, await readFile(path));
+  await page.goto(`${stack.player}/#/play?tape=${encodeURIComponent(url)}`);
+  await inState(page, "paused");
+}
+
+async function expectAt(second: number, text: string): Promise<void> {
+  await seek(page, 1_700_000_000_000 + second * 1000 + 500);
+  await expect.poll(() => replayedText(page)).toBe(`${text}Buy`);
+}
+
+it("a tape by another encoder plays, over its hole and both its page loads", async () => {
+  await openFixture("two-pages.tape");
+  for (const second of [45, 171, 75, 125, 140]) await expectAt(second, `${second} s, grüße ✓`);
+  await expectAt(0, "0 s");
+  await expectAt(100, "89 s, grüße ✓");
+  await page.getByTestId("remark").getByText("Nothing was stored here").waitFor();
+  expect(await page.getByTestId("hole").count()).toBe(1);
+});
+
+it("a damaged frame of a tape is a hole, and the others play", async () => {
+  await openFixture("damaged-frame.tape");
+  for (const second of [140, 45, 75]) await expectAt(second, `${second} s, grüße ✓`);
+  await expectAt(125, "89 s, grüße ✓");
+  await page.getByTestId("remark").getByText("Nothing was stored here").waitFor();
 });
