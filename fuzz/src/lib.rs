@@ -161,6 +161,10 @@ pub fn config(bytes: &[u8]) {
 fn facts() -> RequestFacts<'static> {
     RequestFacts {
         origin: Some("https://shop.example"),
+        user_agent: Some("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"),
+        gpc: false,
+        share_key: None,
+        used_bytes: 0,
         country: Some("DE"),
         edge: "fuzz",
         received_ms: SENT_MS + 50,
