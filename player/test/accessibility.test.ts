@@ -6,7 +6,8 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchBrowser } from "../../tests/harness/browser.ts";
 import { inState } from "../../tests/harness/player.ts";
-import { type Stack, startStack } from "./server.ts";
+import { type Stack, startStack, TOKEN } from "./server.ts";
+import { madeUpTables } from "./tables.ts";
 import { telling } from "./telling.ts";
 
 let browser: Browser;
@@ -22,6 +23,7 @@ beforeAll(async () => {
     readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
   ]);
   stack.add(recording);
+  stack.addTables(madeUpTables("demo", { untilMs: Date.now() - 60_000, days: 3, perDay: 60 }));
 });
 afterAll(async () => {
   await browser.close();
@@ -68,6 +70,41 @@ describe.each([
 
   it.each(Object.keys(SCREENS))("%s", async (name) => {
     await SCREENS[name]?.(page);
+    await check(page);
+  });
+
+  it.each([
+    "#/find/demo/sessions",
+    "#/find/demo/errors",
+    "#/find/demo/pages",
+    `#/find/demo/pages/${encodeURIComponent("/nowhere")}`,
+  ])("what is found: %s", async (path) => {
+    await page.goto(stack.player);
+    await page.evaluate(
+      ([edge, token]) => sessionStorage.setItem(`tapedeck.token ${edge} demo`, token as string),
+      [stack.edge, TOKEN],
+    );
+    await page.goto(`${stack.player}/${path}`);
+    await page.locator("[data-testid=find][data-state=done]").waitFor();
+    await check(page);
+    if (path.endsWith("/sessions")) {
+      await page.getByTestId("add-filter").click();
+      await page.getByLabel("Field").waitFor();
+      await check(page);
+    }
+    if (path.endsWith("/errors")) {
+      await page.getByTestId("group-row").first().click();
+      await page.waitForURL(/errors\/./);
+      await page.locator("[data-testid=find][data-state=done]").waitFor();
+      await check(page);
+    }
+  });
+
+  it.each(["Share", "Export", "Keep or erase"])("the dialog: %s", async (name) => {
+    await page.goto(stack.link(recording));
+    await inState(page, "paused");
+    await page.getByRole("button", { name, exact: true }).click();
+    await page.getByRole("dialog").waitFor();
     await check(page);
   });
 
