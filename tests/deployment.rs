@@ -6,10 +6,11 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
+use tapedeck_core::object_key::manifest_key;
 use tapedeck_core::store::{NewObject, Store as _};
 use tapedeck_local::mapping::{Mapping, MappingConfig};
 use tapedeck_local::queue::QueueConfig;
-use tapedeck_tests::recording::{chunk, session};
+use tapedeck_tests::recording::{chunk, project, session};
 use tapedeck_tests::{BUCKET, PLAYER, Stack, cloud, template};
 
 /// How long a step may take before it counts as one that does not happen.
@@ -60,8 +61,18 @@ async fn travel(template: &str) -> Result<(), String> {
         return Err("preflight".to_owned());
     }
 
-    // What cannot be read is tried again and ends as a dead letter. It is never taken for done.
-    stack.queue.send("no event".to_owned(), Duration::ZERO).await.unwrap();
+    // What cannot be done comes again and ends as a dead letter. It is never taken for done. Here: a manifest by rules that are newer
+    // than this indexer.
+    let newer = self::session(2);
+    let manifest = String::from_utf8(stack.manifest(&session).await.unwrap()).unwrap();
+    let manifest =
+        manifest.replace(&session.to_string(), &newer.to_string()).replacen("\"core\":", "\"core\":9", 1);
+    let manifest = NewObject { body: manifest.as_bytes(), content_type: "application/json", metadata: &[] };
+    stack.store("indexer").await.create(&manifest_key(&project(), &newer), manifest).await.unwrap();
+    let recorded = chunk(&newer, "a1B2c3D4", 0);
+    let object =
+        NewObject { body: &recorded.body, content_type: "application/gzip", metadata: &recorded.metadata };
+    stack.store("edge").await.create(&recorded.key.to_string(), object).await.unwrap();
     let begun = Instant::now();
     while stack.queue.depth().await.unwrap().dead == 0 {
         if begun.elapsed() > PATIENCE {
