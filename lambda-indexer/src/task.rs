@@ -42,7 +42,7 @@ pub enum Task {
     Reindex {
         /// Whose.
         project: ProjectId,
-        /// Names the run: `reindex/{project}/{run}/{shard}.json` says what it has done.
+        /// Names the run: `index/{project}/reindex/{run}/{shard}.json` says what it has done.
         run: String,
         /// Which of the 256 shards, two hex digits; absent for all of them, each as a task of its own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
