@@ -21,6 +21,8 @@ export interface Tab {
 
 export interface Engine {
   open(): Promise<Tab>;
+  /** Whether it has ended by itself. */
+  hasEnded(): boolean;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,7 @@ async function withPuppeteer(options: Parameters<typeof launch>[0]): Promise<Eng
   const browser: Browser = await launch({ headless: true, ...options });
   return {
     open: async () => tabOf(await browser.newPage()),
+    hasEnded: () => !browser.connected,
     stop: () => browser.close(),
   };
 }
@@ -111,12 +114,14 @@ async function startWebKit(): Promise<Engine> {
   );
   const home = await client.getWindowHandle();
   return {
+    hasEnded: () => driver.exitCode !== null || driver.signalCode !== null,
     async open() {
       await client.switchTo().window(home);
       await client.switchTo().newWindow("window");
       return webKitTab(client, await client.getWindowHandle(), home);
     },
     async stop() {
+      if (driver.exitCode !== null || driver.signalCode !== null) return;
       await client.quit();
       end(driver);
     },
