@@ -36,6 +36,8 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/**/*.test.ts"],
+          // A poll gives up after one second otherwise, which a busy machine may take for one step.
+          expect: { poll: { timeout: 15_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // One browser at a time: pictures are timed.
