@@ -239,6 +239,29 @@ impl S3Access for Bucket {
     }
 }
 
+/// What `GetObject` and `HeadObject` both tell of an object: two types of s3s with the same fields.
+macro_rules! described {
+    ($output:ident, $meta:ident, $checksum:ident) => {
+        dto::$output {
+            accept_ranges: Some("bytes".to_owned()),
+            cache_control: $meta.content.cache_control.clone(),
+            checksum_crc32: $checksum("crc32"),
+            checksum_crc32c: $checksum("crc32c"),
+            checksum_crc64nvme: $checksum("crc64nvme"),
+            checksum_sha1: $checksum("sha1"),
+            checksum_sha256: $checksum("sha256"),
+            content_disposition: $meta.content.content_disposition.clone(),
+            content_encoding: $meta.content.content_encoding.clone(),
+            content_language: $meta.content.content_language.clone(),
+            content_type: Some(content_type(&$meta)),
+            e_tag: Some(ETag::Strong($meta.etag.clone())),
+            last_modified: Some(last_modified(&$meta)),
+            metadata: Some($meta.content.metadata.clone().into_iter().collect()),
+            ..Default::default()
+        }
+    };
+}
+
 #[async_trait::async_trait]
 impl S3 for Bucket {
     async fn head_bucket(
@@ -308,24 +331,10 @@ impl S3 for Bucket {
             if asked { meta.content.checksums.get(algorithm).cloned() } else { None }
         };
         Ok(S3Response::new(dto::GetObjectOutput {
-            accept_ranges: Some("bytes".to_owned()),
-            cache_control: meta.content.cache_control.clone(),
-            checksum_crc32: checksum("crc32"),
-            checksum_crc32c: checksum("crc32c"),
-            checksum_crc64nvme: checksum("crc64nvme"),
-            checksum_sha1: checksum("sha1"),
-            checksum_sha256: checksum("sha256"),
-            content_disposition: meta.content.content_disposition.clone(),
-            content_encoding: meta.content.content_encoding.clone(),
-            content_language: meta.content.content_language.clone(),
             content_length: Some(to_i64(body.len() as u64)),
             content_range,
-            content_type: Some(content_type(&meta)),
-            e_tag: Some(ETag::Strong(meta.etag.clone())),
-            last_modified: Some(last_modified(&meta)),
-            metadata: Some(meta.content.metadata.clone().into_iter().collect()),
             body: Some(StreamingBlob::from(Body::from(body))),
-            ..Default::default()
+            ..described!(GetObjectOutput, meta, checksum)
         }))
     }
 
@@ -342,22 +351,8 @@ impl S3 for Bucket {
             if input.checksum_mode.is_some() { meta.content.checksums.get(algorithm).cloned() } else { None }
         };
         Ok(S3Response::new(dto::HeadObjectOutput {
-            accept_ranges: Some("bytes".to_owned()),
-            cache_control: meta.content.cache_control.clone(),
-            checksum_crc32: checksum("crc32"),
-            checksum_crc32c: checksum("crc32c"),
-            checksum_crc64nvme: checksum("crc64nvme"),
-            checksum_sha1: checksum("sha1"),
-            checksum_sha256: checksum("sha256"),
-            content_disposition: meta.content.content_disposition.clone(),
-            content_encoding: meta.content.content_encoding.clone(),
-            content_language: meta.content.content_language.clone(),
             content_length: Some(to_i64(meta.size)),
-            content_type: Some(content_type(&meta)),
-            e_tag: Some(ETag::Strong(meta.etag.clone())),
-            last_modified: Some(last_modified(&meta)),
-            metadata: Some(meta.content.metadata.into_iter().collect()),
-            ..Default::default()
+            ..described!(HeadObjectOutput, meta, checksum)
         }))
     }
 
