@@ -16,10 +16,13 @@ use crate::stack::parse_stack;
 use crate::text::bounded;
 
 mod clicks;
+mod skim;
 
 use clicks::BurstFinder;
 pub use clicks::{Burst, Click, ClickTrail};
 pub(crate) use clicks::{ChunkClicks, PageBurst, bursts_of_page};
+pub use skim::LINE_BYTES_MAX;
+use skim::{OpenLine, skim, time_at_end};
 
 /// Most checkpoints kept of one chunk.
 pub const CHECKPOINTS_MAX: usize = 64;
@@ -58,6 +61,20 @@ pub enum SummaryError {
         index: usize,
         /// What is wrong with it.
         source: EventLineError,
+    },
+    /// Not text.
+    #[error("line {index} (from 0) is not UTF-8")]
+    Utf8 {
+        /// Which line.
+        index: usize,
+        /// Where it stops to be text.
+        source: std::str::Utf8Error,
+    },
+    /// A line over [`LINE_BYTES_MAX`] that does not begin and end as rrweb writes it: only a [`Summariser::thorough`] one reads it.
+    #[error("event {index} (from 0) is over {LINE_BYTES_MAX} bytes and has type or time in the middle")]
+    Long {
+        /// Which line.
+        index: usize,
     },
     /// A chunk without events.
     #[error("chunk has no events")]
@@ -418,10 +435,14 @@ impl ChunkMetadata {
     }
 }
 
-/// Reads a chunk line by line. Memory is bounded by the constants of this module, whatever the chunk.
+/// Reads a chunk as it is inflated, or line by line. Memory is bounded by the constants of this module, whatever the chunk: of a line that
+/// nothing is needed of, only start and end are kept.
 #[derive(Debug)]
 pub struct Summariser {
     summary: ChunkSummary,
+    /// The line that the last bytes ended in.
+    open: OpenLine,
+    thorough: bool,
     /// Index of the meta event, if the line before was one.
     meta_before: Option<usize>,
     clicks: Clicks,
@@ -462,7 +483,15 @@ impl Summariser {
             country: metadata.country,
         };
         let clicks = Clicks::default();
-        Self { summary, meta_before: None, clicks, bursts: BurstFinder::new(clicks) }
+        let (open, bursts) = (OpenLine::default(), BurstFinder::new(clicks));
+        Self { summary, open, thorough: false, meta_before: None, clicks, bursts }
+    }
+
+    /// Keeps every line that comes in pieces until its end, whatever its length: for a chunk of which [`SummaryError::Long`] was said.
+    #[must_use]
+    pub fn thorough(mut self) -> Self {
+        self.thorough = true;
+        self
     }
 
     /// By a project's own thresholds. Before the first line.
@@ -473,26 +502,86 @@ impl Summariser {
         self
     }
 
+    /// Takes the next bytes of the chunk, cut anywhere. They are those of an admitted batch: of mutations and snapshots only the start and
+    /// the end are looked at.
+    ///
+    /// # Errors
+    /// [`SummaryError`] for a line that is no event; the summary is of no use then.
+    pub fn bytes(&mut self, mut piece: &[u8]) -> Result<(), SummaryError> {
+        while let Some(end) = memchr::memchr(b'\n', piece) {
+            let (line, rest) = (&piece[..end], &piece[end + 1..]);
+            if self.open.bytes == 0 {
+                self.whole_line(line)?;
+            } else {
+                self.go_on(line)?;
+                self.end_line()?;
+            }
+            piece = rest;
+        }
+        if piece.is_empty() { Ok(()) } else { self.go_on(piece) }
+    }
+
+    fn go_on(&mut self, piece: &[u8]) -> Result<(), SummaryError> {
+        let index = self.index();
+        if self.open.extend(piece, self.thorough) { Ok(()) } else { Err(SummaryError::Long { index }) }
+    }
+
+    fn end_line(&mut self) -> Result<(), SummaryError> {
+        let mut open = std::mem::take(&mut self.open);
+        let result = match open.head {
+            None => self.whole_line(&open.kept),
+            Some(head) => match head.at_ms.or_else(|| time_at_end(&open.tail)) {
+                Some(at_ms) => {
+                    self.skimmed(head.event_type, at_ms, open.bytes);
+                    Ok(())
+                }
+                None => Err(SummaryError::Long { index: self.index() }),
+            },
+        };
+        // For the next one, without asking for memory again.
+        open.kept.clear();
+        self.open.kept = open.kept;
+        result
+    }
+
+    fn whole_line(&mut self, line: &[u8]) -> Result<(), SummaryError> {
+        if let Some((event_type, at_ms)) = skim(line) {
+            self.skimmed(event_type, at_ms, line.len());
+            return Ok(());
+        }
+        let index = self.index();
+        let line = std::str::from_utf8(line).map_err(|source| SummaryError::Utf8 { index, source })?;
+        self.line(line)
+    }
+
+    fn index(&self) -> usize {
+        usize::try_from(self.summary.facts.events).unwrap_or(usize::MAX)
+    }
+
+    /// What type and time alone tell.
+    fn skimmed(&mut self, event_type: u8, at_ms: i64, line_bytes: usize) {
+        let facts = &mut self.summary.facts;
+        facts.first_ms = facts.first_ms.min(at_ms);
+        facts.last_ms = facts.last_ms.max(at_ms);
+        facts.inflated_bytes += line_bytes as u64 + 1;
+        facts.events += 1;
+        let meta_before = self.meta_before.take();
+        if event_type == event_type::FULL_SNAPSHOT
+            && let Some(meta) = meta_before.filter(|_| facts.checkpoints.len() < CHECKPOINTS_MAX)
+        {
+            facts.checkpoints.push((at_ms, meta));
+        }
+    }
+
     /// Takes the next line, without its newline.
     ///
     /// # Errors
     /// [`SummaryError::Event`] for a line that is no event.
     pub fn line(&mut self, line: &str) -> Result<(), SummaryError> {
-        let index = usize::try_from(self.summary.facts.events).unwrap_or(usize::MAX);
+        let index = self.index();
         let event = parse_event_line(line).map_err(|source| SummaryError::Event { index, source })?;
-        let facts = &mut self.summary.facts;
-        facts.first_ms = facts.first_ms.min(event.at_ms);
-        facts.last_ms = facts.last_ms.max(event.at_ms);
-        facts.inflated_bytes += line.len() as u64 + 1;
-        facts.events += 1;
-
-        let meta_before = self.meta_before.take();
+        self.skimmed(event.event_type, event.at_ms, line.len());
         match event.event_type {
-            event_type::FULL_SNAPSHOT => {
-                if let Some(meta) = meta_before.filter(|_| facts.checkpoints.len() < CHECKPOINTS_MAX) {
-                    facts.checkpoints.push((event.at_ms, meta));
-                }
-            }
             event_type::META => {
                 self.meta_before = Some(index);
                 if let Some(url) = meta_url(event.data) {
@@ -510,8 +599,11 @@ impl Summariser {
     /// What was read.
     ///
     /// # Errors
-    /// [`SummaryError::Empty`] if no line came.
+    /// [`SummaryError::Empty`] if no line came, or what is wrong with the last one.
     pub fn finish(mut self) -> Result<ChunkSummary, SummaryError> {
+        if self.open.bytes > 0 {
+            self.end_line()?;
+        }
         let facts = &mut self.summary.facts;
         if facts.events == 0 {
             return Err(SummaryError::Empty);
@@ -551,10 +643,6 @@ impl Summariser {
             x: i32,
             #[serde(default, deserialize_with = "pixels")]
             y: i32,
-        }
-        // Nine tenths of a recording's bytes are mutations, and rrweb writes the source first: these are not looked at again.
-        if data.is_some_and(|data| is_mutation(data.get())) {
-            return;
         }
         // An incremental event of another form is nothing that is counted here; the player shows what it can.
         let Some(Ok(incremental)) = data.map(|data| serde_json::from_str::<Incremental>(data.get())) else {
@@ -747,11 +835,6 @@ impl Summariser {
         let at = self.position(at_ms, index);
         insert_first(&mut self.summary.markers, at, Marker { kind, label }, MARKERS_MAX);
     }
-}
-
-/// Whether incremental data is a mutation, told by how rrweb begins it. No answer is wrong: the data of others is parsed.
-fn is_mutation(data: &str) -> bool {
-    data.strip_prefix(r#"{"source":0"#).is_some_and(|rest| rest.starts_with([',', '}']))
 }
 
 /// Whether a visitor expects something of a click on it.

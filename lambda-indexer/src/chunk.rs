@@ -1,6 +1,6 @@
 //! One chunk, read once: from the store's object to its summary.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
 use flate2::bufread::GzDecoder;
 use tapedeck_core::config::Limits;
@@ -91,22 +91,29 @@ pub async fn read_chunk(store: &impl Store, key: &ChunkKey) -> Result<Option<Chu
     summarise(key.name.clone(), &object.body, metadata).map(Some).map_err(damaged)
 }
 
-/// The summary of a chunk's bytes. Beside them, memory for [`BUFFER_BYTES`], the longest line, and the summary itself.
+/// The summary of a chunk's bytes. Beside them, memory for [`BUFFER_BYTES`], the longest line that is looked into
+/// ([`LINE_BYTES_MAX`](tapedeck_core::summary::LINE_BYTES_MAX)), and the summary itself.
 ///
 /// # Errors
 /// [`Damage`].
 pub fn summarise(name: ChunkName, gzip: &[u8], metadata: ChunkMetadata) -> Result<ChunkSummary, Damage> {
+    let bytes = gzip.len() as u64;
+    match feed(gzip, Summariser::new(name.clone(), bytes, metadata.clone())) {
+        // No recorder of ours writes such a line. It may take as much memory as it has bytes.
+        Err(Damage::Summary(SummaryError::Long { .. })) => {
+            feed(gzip, Summariser::new(name, bytes, metadata).thorough())
+        }
+        result => result,
+    }
+}
+
+fn feed(gzip: &[u8], mut summariser: Summariser) -> Result<ChunkSummary, Damage> {
     let max = Limits::CEILING.inflated_bytes_max;
-    let mut summariser = Summariser::new(name, gzip.len() as u64, metadata);
-    // One more than allowed, so that reaching the limit and crossing it differ.
-    let limited = GzDecoder::new(gzip).take(max as u64 + 1);
-    let mut reader = BufReader::with_capacity(BUFFER_BYTES, limited);
-    let mut line = Vec::new();
+    let mut decoder = GzDecoder::new(gzip);
+    let mut buffer = vec![0; BUFFER_BYTES];
     let mut inflated = 0;
-    for index in 0.. {
-        line.clear();
-        let bytes =
-            reader.read_until(b'\n', &mut line).map_err(|source| Damage::Gzip { inflated, source })?;
+    loop {
+        let bytes = decoder.read(&mut buffer).map_err(|source| Damage::Gzip { inflated, source })?;
         if bytes == 0 {
             break;
         }
@@ -114,15 +121,20 @@ pub fn summarise(name: ChunkName, gzip: &[u8], metadata: ChunkMetadata) -> Resul
         if inflated > max {
             return Err(Damage::TooLarge { max });
         }
-        let line = line.strip_suffix(b"\n").unwrap_or(&line);
-        let line = std::str::from_utf8(line).map_err(|source| Damage::Utf8 { line: index, source })?;
-        summariser.line(line)?;
+        summariser.bytes(&buffer[..bytes]).map_err(damage)?;
     }
-    let rest = reader.into_inner().into_inner().into_inner();
+    let rest = decoder.into_inner();
     if !rest.is_empty() {
         return Err(Damage::Trailing { bytes: rest.len() });
     }
-    Ok(summariser.finish()?)
+    summariser.finish().map_err(damage)
+}
+
+fn damage(error: SummaryError) -> Damage {
+    match error {
+        SummaryError::Utf8 { index, source } => Damage::Utf8 { line: index, source },
+        error => Damage::Summary(error),
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +166,7 @@ mod tests {
     fn damage_is_named() {
         let whole = gz(EVENT.as_bytes());
         let error = |gzip: &[u8]| check(gzip).expect_err("damaged");
-        assert_eq!(error(&whole[..whole.len() - 1]), "gzip cannot be inflated after 0 bytes");
+        assert_eq!(error(&whole[..whole.len() - 1]), "gzip cannot be inflated after 35 bytes");
         assert_eq!(error(b""), "gzip cannot be inflated after 0 bytes");
         assert_eq!(error(b"no gzip at all"), "gzip cannot be inflated after 0 bytes");
         assert_eq!(

@@ -115,6 +115,105 @@ fn damage_is_named() {
     assert_eq!(error.to_string(), "event 1 (from 0)");
 }
 
+/// An event with its members in the order in which rrweb and the recorder write them.
+fn written(event: &Value) -> String {
+    let member = |name: &str| event.get(name).map(|value| format!(r#""{name}":{value}"#));
+    let order =
+        if event["type"] == 5 { ["type", "timestamp", "data"] } else { ["type", "data", "timestamp"] };
+    format!("{{{}}}", order.into_iter().filter_map(member).collect::<Vec<_>>().join(","))
+}
+
+fn by_bytes(text: &str, cuts: &[usize], thorough: bool) -> Result<ChunkSummary, SummaryError> {
+    let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
+    let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+    if thorough {
+        summariser = summariser.thorough();
+    }
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).chain([text.len()]).collect();
+    cuts.sort_unstable();
+    let mut from = 0;
+    for cut in cuts {
+        summariser.bytes(&text.as_bytes()[from..cut])?;
+        from = cut;
+    }
+    summariser.finish()
+}
+
+#[test]
+fn a_long_event_is_known_by_its_ends() {
+    let long = "x".repeat(LINE_BYTES_MAX);
+    let named = |name: &str| custom(5, "tapedeck.custom", &json!({"name": name}));
+    let lines = [
+        r#"{"type":4,"data":{"href":"https://shop.example/"},"timestamp":1}"#.to_owned(),
+        format!(r#"{{"type":2,"data":{{"node":{{"text":"{long}"}}}},"timestamp":2}}"#),
+        format!(r#"{{"type":3,"data":{{"source":0,"texts":["{long}"]}},"timestamp":3}}"#),
+        written(&named(&long)),
+        written(&named("short")),
+    ];
+    let text = lines.join("\n");
+    for cuts in [vec![], vec![70, 200, 1_000, 60_000, 2_000_000]] {
+        let summary = by_bytes(&text, &cuts, false).expect("a summary");
+        assert_eq!((summary.facts.first_ms, summary.facts.last_ms, summary.facts.events), (1, 5, 5));
+        assert_eq!(summary.facts.checkpoints, [(2, 0)]);
+        assert_eq!(summary.facts.inflated_bytes, text.len() as u64 + 1);
+        assert_eq!(summary.custom_events.iter().collect::<Vec<_>>(), ["short"]);
+    }
+    // Nobody knows the time of this one before its end, which is not where rrweb writes it.
+    let strange = format!(r#"{{"data":"{long}","timestamp":7,"type":3}}"#);
+    let error = by_bytes(&strange, &[100], false).expect_err("too long");
+    assert!(matches!(error, SummaryError::Long { index: 0 }), "{error}");
+    assert_eq!(by_bytes(&strange, &[100], true).expect("a summary").facts.first_ms, 7);
+}
+
+#[test]
+fn what_is_no_text_is_named() {
+    let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
+    let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+    let error = summariser.bytes(b"\xff\n").expect_err("no text");
+    assert_eq!(error.to_string(), "line 0 (from 0) is not UTF-8");
+}
+
+/// Events of every kind, of which some are looked into and some are not.
+fn any_event() -> impl Strategy<Value = Value> {
+    let data = prop_oneof![
+        (0..17_u8, 0..9_u8, ".{0,300}").prop_map(
+            |(source, kind, text)| json!({"source": source, "type": kind, "x": 3.5, "y": -1, "text": text})
+        ),
+        (0..17_u8).prop_map(|source| json!({"source": source})),
+        ".{0,200}".prop_map(|text| json!({"href": text, "node": {"text": text}})),
+        (".{0,100}", "error|custom|click|navigation|session|vital").prop_map(|(text, tag)| json!({"tag": format!("tapedeck.{tag}"),
+            "payload": {"message": text, "name": text, "to": text, "url": text, "effects": [], "role": "button"}})),
+        Just(json!(null)),
+        Just(json!(r#"},"timestamp":1}"#)),
+    ];
+    (0..7_u8, 0..2_000_000_000_000_i64, data)
+        .prop_map(|(event_type, at_ms, data)| json!({"type": event_type, "timestamp": at_ms, "data": data}))
+}
+
+proptest! {
+    /// However a chunk comes in pieces, it is summarised as line by line, each parsed whole.
+    #[test]
+    fn bytes_are_lines(
+        events in proptest::collection::vec((any_event(), any::<bool>()), 1..30),
+        cuts in proptest::collection::vec(any::<usize>(), 0..12),
+        ends in any::<bool>(),
+    ) {
+        let lines: Vec<String> = events
+            .iter()
+            .map(|(event, is_written)| if *is_written { written(event) } else { event.to_string() })
+            .collect();
+        let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
+        let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+        for line in &lines {
+            summariser.line(line).expect("an event");
+        }
+        let by_line = summariser.finish().expect("a summary");
+        let text = lines.join("\n") + if ends { "\n" } else { "" };
+        prop_assert_eq!(&by_bytes(&text, &cuts, false).expect("a summary"), &by_line);
+        prop_assert_eq!(&by_bytes(&text, &cuts, true).expect("a summary"), &by_line);
+    }
+}
+
 #[test]
 fn metadata_may_be_absent_or_strange() {
     let read = |pairs: &[(&str, &'static str)]| {
