@@ -17,7 +17,7 @@ pub use audit::AuditKey;
 pub use index::{IndexKey, IndexLevel, IndexTable, ReplacedKey, index_day_prefix};
 pub use request::{ErasureStateKey, PinKey, RequestKey, SessionTombstoneKey, UserTombstoneKey};
 pub use tape::{ArchiveClass, TapeKey};
-pub use usage::{QuarantineKey, UsageKey};
+pub use usage::{QuarantineKey, UsageHourKey, UsageKey};
 
 /// Why a text is not the key of the object that was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -102,6 +102,7 @@ export default defineConfig({
           spec("upload", "Upload"),
           spec("events", "Events"),
           spec("objects", "Objects"),
+          spec("usage", "Usage"),
           spec("manifest", "Manifest"),
           spec("config", "Configuration"),
           spec("tables", "Tables"),

@@ -11,6 +11,7 @@ use tapedeck_core::ids::{ProjectId, SessionId};
 use tapedeck_core::object_key::{ChunkKey, RequestKey};
 use tapedeck_core::store::OwnedStore;
 use tapedeck_core::tables::TableRows;
+use tapedeck_core::usage::Counted;
 
 use crate::deadline::Deadline;
 use crate::event::{Event, EventError, Message, ObjectRef, Work, parse_event};
@@ -24,6 +25,7 @@ use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::tables::write_tables;
 use crate::task::Task;
+use crate::usage::{is_counted_now, write_usage};
 use crate::work::carry_out;
 
 /// Sessions worked on at once: bounds memory, since each may have several chunks and a manifest in it.
@@ -270,6 +272,14 @@ fn sort(
     (sessions, tasks)
 }
 
+/// What an invocation has to write into a bucket, and for whom.
+#[derive(Default)]
+struct Found {
+    rows: TableRows,
+    usage: Counted,
+    units: Vec<Unit>,
+}
+
 /// Does all of it. Returns what is not done, each with the reason, which is logged too.
 async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
     units: BTreeSet<Unit>,
@@ -291,8 +301,9 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
             (bucket, chunks, Some(merged))
         })
         .buffer_unordered(SESSIONS_AT_ONCE);
-    // By bucket: what is to be written, and for whom.
-    let mut rows: BTreeMap<String, (TableRows, Vec<Unit>)> = BTreeMap::new();
+    let mut found: BTreeMap<String, Found> = BTreeMap::new();
+    // By bucket and project: what may be counted, and how many bytes came with these messages.
+    let mut usage: BTreeMap<(String, ProjectId), (Counted, u64)> = BTreeMap::new();
     let mut rules: BTreeMap<String, Rules> = BTreeMap::new();
     while let Some((bucket, chunks, merged)) = reads.next().await {
         match merged {
@@ -305,9 +316,12 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
                     let rules = rules.entry(bucket.clone()).or_default();
                     match rules.of(&means.shell(&bucket), &manifest.project).await {
                         Ok(rules) => {
-                            let rows = rows.entry(bucket).or_default();
-                            rows.0.extend(rows_of_chunks(manifest, &merged.summaries, rules));
-                            rows.1.extend(chunks.iter().map(|(unit, _)| unit.clone()));
+                            let usage = usage.entry((bucket.clone(), manifest.project.clone())).or_default();
+                            usage.0.insert(manifest);
+                            usage.1 += merged.summaries.iter().map(|read| read.facts.bytes).sum::<u64>();
+                            let found = found.entry(bucket).or_default();
+                            found.rows.extend(rows_of_chunks(manifest, &merged.summaries, rules));
+                            found.units.extend(chunks.iter().map(|(unit, _)| unit.clone()));
                         }
                         Err(error) => {
                             let reason = chain(&error);
@@ -339,34 +353,52 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
         }
     }
     drop(reads);
+    for ((bucket, project), (counted, bytes)) in usage {
+        let budget = rules.get(&bucket).and_then(|rules| rules.budget(&project));
+        if is_counted_now(budget, bytes, fastrand::f64()) {
+            found.entry(bucket).or_default().usage.extend(counted);
+        }
+    }
 
     for (unit, (bucket, task)) in tasks {
         if means.deadline.is_near() {
             late(&mut failed, unit);
             continue;
         }
-        match Box::pin(carry_out(&means.shell(&bucket), &task, counts)).await {
-            Ok(found) => {
-                let rows = rows.entry(bucket).or_default();
-                rows.0.extend(found);
-                rows.1.push(unit);
+        let found = found.entry(bucket.clone()).or_default();
+        match Box::pin(carry_out(&means.shell(&bucket), &task, counts, &mut found.usage)).await {
+            Ok(rows) => {
+                found.rows.extend(rows);
+                found.units.push(unit);
             }
             Err(error) => fail(&mut failed, unit, chain(&error), false),
         }
     }
-    for (bucket, (rows, units)) in rows {
-        match Box::pin(write_tables(&means.shell(&bucket).store, &rows)).await {
-            Ok(keys) => counts.files += keys.len() as u64,
-            Err(error) => {
-                let reason = chain(&error);
-                for unit in units {
-                    fail(&mut failed, unit, reason.clone(), false);
-                }
+    write(found, means, counts, &mut failed).await;
+    counts.failed = failed.len() as u64;
+    failed
+}
+
+/// Writes rows and usage of each bucket. Where that fails, everything that they came of has to come again.
+async fn write<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
+    found: BTreeMap<String, Found>,
+    means: &Means<'_, F, O>,
+    counts: &mut Counts,
+    failed: &mut BTreeMap<Unit, Failure>,
+) {
+    for (bucket, Found { rows, usage, units }) in found {
+        let store = means.shell(&bucket).store;
+        let tables = Box::pin(write_tables(&store, &rows)).await;
+        let usage = Box::pin(write_usage(&store, &usage, means.patience)).await;
+        counts.files += tables.as_ref().map_or(0, |keys| keys.len() as u64);
+        counts.usage += usage.as_ref().map_or(0, |written| *written);
+        let reason = tables.err().map(|error| chain(&error)).or(usage.err().map(|error| chain(&error)));
+        if let Some(reason) = reason {
+            for unit in units {
+                fail(failed, unit, reason.clone(), false);
             }
         }
     }
-    counts.failed = failed.len() as u64;
-    failed
 }
 
 fn fail(failed: &mut BTreeMap<Unit, Failure>, unit: Unit, reason: String, is_final: bool) {

@@ -33,4 +33,5 @@ pub mod sweep;
 pub mod tables;
 pub mod task;
 pub mod tombstone;
+pub mod usage;
 pub mod work;

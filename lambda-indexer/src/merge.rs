@@ -21,7 +21,7 @@ impl Patience {
     /// Longest wait between two tries.
     pub const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-    async fn pause(&self, tries: u32) {
+    pub(crate) async fn pause(&self, tries: u32) {
         let longest = self.pause_first.saturating_mul(1 << tries.min(16)).min(Self::PAUSE_MAX);
         // Without jitter, those who collided once would collide again.
         let pause = longest.mul_f64(fastrand::f64());

@@ -30,6 +30,8 @@ pub struct Counts {
     pub written: u64,
     /// Files of tables that were written.
     pub files: u64,
+    /// Documents of usage that were written.
+    pub usage: u64,
     /// Sessions or users that were not written since they are erased.
     pub refused: u64,
     /// Sessions that have ended.
@@ -43,7 +45,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn named(&self) -> [(&'static str, u64); 14] {
+    fn named(&self) -> [(&'static str, u64); 15] {
         [
             ("Messages", self.messages),
             ("Objects", self.objects),
@@ -54,6 +56,7 @@ impl Counts {
             ("Sessions", self.sessions),
             ("Written", self.written),
             ("Files", self.files),
+            ("Usage", self.usage),
             ("Refused", self.refused),
             ("Ended", self.ended),
             ("Tasks", self.tasks),

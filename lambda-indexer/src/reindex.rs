@@ -12,6 +12,7 @@ use tapedeck_core::request::DOCUMENT_BYTES_MAX;
 use tapedeck_core::store::{NewObject, OwnedStore, Store, StoreError};
 use tapedeck_core::summary::ChunkSummary;
 use tapedeck_core::tables::{State, TableRows, rows_of};
+use tapedeck_core::usage::Counted;
 
 use crate::chunk::{ChunkError, read_chunk};
 use crate::clock::now_ms;
@@ -24,6 +25,7 @@ use crate::shell::{ConfigReadError, Shell};
 use crate::tables::{TableError, write_tables};
 use crate::task::Task;
 use crate::tombstone::{TombstoneError, is_erased};
+use crate::usage::{UsageWriteError, write_usage};
 
 /// Keys of a listing at a time.
 const KEYS_AT_ONCE: usize = 1_000;
@@ -52,6 +54,9 @@ pub enum ReindexError {
     /// Rows.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// What the project was admitted.
+    #[error(transparent)]
+    Usage(#[from] UsageWriteError),
     /// The message that goes on.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -108,6 +113,7 @@ pub async fn reindex_shard<S: OwnedStore, O: Outbox>(
     let mut rules = Rules::default();
     let rules = rules.of(shell, project).await?;
     let mut rows = (TableRows::new(), 0);
+    let mut usage = Counted::default();
     for (session, names) in sessions {
         if from.is_some_and(|from| session <= *from) {
             continue;
@@ -128,12 +134,14 @@ pub async fn reindex_shard<S: OwnedStore, O: Outbox>(
                 (_, false) => State::Ended,
             };
             rows.0.extend(rows_of(&manifest, &summaries, rules, state));
+            usage.insert(&manifest);
             rows.1 += 1;
         }
         let is_late = shell.deadline.is_near();
         if rows.1 >= SESSIONS_AT_ONCE || is_late {
             write_tables(&shell.store, &rows.0).await?;
-            rows = (TableRows::new(), 0);
+            write_usage(&shell.store, &usage, shell.patience).await?;
+            (rows, usage) = ((TableRows::new(), 0), Counted::default());
         }
         if is_late {
             let (shard, from) = (Some(shard.to_owned()), Some(session));
@@ -143,6 +151,7 @@ pub async fn reindex_shard<S: OwnedStore, O: Outbox>(
         }
     }
     write_tables(&shell.store, &rows.0).await?;
+    write_usage(&shell.store, &usage, shell.patience).await?;
     let body = serde_json::to_vec(&done).unwrap_or_default();
     let object = NewObject { body: &body, content_type: "application/json", metadata: &[] };
     shell.store.create(&format!("index/{project}/reindex/{run}/{shard}.json"), object).await?;

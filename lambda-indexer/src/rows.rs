@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tapedeck_core::config::Budget;
 use tapedeck_core::ids::ProjectId;
 use tapedeck_core::manifest::{Manifest, Page};
 use tapedeck_core::object_key::ChunkName;
@@ -14,7 +15,7 @@ use crate::shell::{ConfigReadError, Shell};
 
 /// The rules of the projects that an invocation is about.
 #[derive(Debug, Default)]
-pub struct Rules(BTreeMap<ProjectId, RowRules>);
+pub struct Rules(BTreeMap<ProjectId, (RowRules, Option<Budget>)>);
 
 impl Rules {
     /// A project's, read once.
@@ -28,9 +29,17 @@ impl Rules {
     ) -> Result<&RowRules, ConfigReadError> {
         if !self.0.contains_key(project) {
             let config = shell.config(project).await?;
-            self.0.insert(project.clone(), config.as_ref().map(RowRules::of).unwrap_or_default());
+            let budget = config.as_ref().and_then(|config| config.budget);
+            let rules = config.as_ref().map(RowRules::of).unwrap_or_default();
+            self.0.insert(project.clone(), (rules, budget));
         }
-        Ok(&self.0[project])
+        Ok(&self.0[project].0)
+    }
+
+    /// A project's budget, if its rules were read and have one.
+    #[must_use]
+    pub fn budget(&self, project: &ProjectId) -> Option<&Budget> {
+        self.0.get(project).and_then(|(_, budget)| budget.as_ref())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use tapedeck_core::store::OwnedStore;
 use tapedeck_core::tables::TableRows;
+use tapedeck_core::usage::Counted;
 
 use crate::compact_days::{CompactDaysError, compact_days};
 use crate::end::{EndError, Ended, look};
@@ -40,7 +41,8 @@ pub enum WorkError {
     Config(#[from] ConfigReadError),
 }
 
-/// Carries out a task, or a part of it and sends what is left. Returns the rows that come of it, which are then to be written.
+/// Carries out a task, or a part of it and sends what is left. Returns the rows that come of it, and adds to `usage` what
+/// has to be counted; both are then to be written.
 ///
 /// # Errors
 /// [`WorkError`]; the task may be repeated.
@@ -48,6 +50,7 @@ pub async fn carry_out<S: OwnedStore, O: Outbox>(
     shell: &Shell<'_, S, O>,
     task: &Task,
     counts: &mut Counts,
+    usage: &mut Counted,
 ) -> Result<TableRows, WorkError> {
     counts.tasks += 1;
     match task {
@@ -57,6 +60,7 @@ pub async fn carry_out<S: OwnedStore, O: Outbox>(
                 return Ok(TableRows::new());
             };
             counts.ended += 1;
+            usage.insert(&manifest);
             Ok(rows_at_end(&manifest, pinned, Rules::default().of(shell, project).await?))
         }
         Task::Request { project, request, from } => {

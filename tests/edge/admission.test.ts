@@ -98,7 +98,7 @@ test("over its budget a project keeps only what has a reserve", async () => {
   const used = async (bytes: number) => {
     const project = await makeProject(bucket, { budget: { bytes_per_day: 1_000, reserve: 0.2 } });
     const day = new Date().toISOString().slice(0, 10);
-    const usage = { version: 1, bytes, chunks: 1, by_reason: { all: bytes } };
+    const usage = { version: 1, bytes, chunks: 1 };
     await bucket.put(`usage/${project.id}/${day}.json`, JSON.stringify(usage));
     const of = (reason: string) => outcome(project, { changes: { reason } });
     return [await of("all"), await of("segment"), await of("error"), await of("manual")];
@@ -127,7 +127,7 @@ test("a counter that cannot be read stops no recording", async () => {
     const log = await readLog(stack, "edge");
     return log.includes(`"stale":"usage/${project.id}/`) ? log : undefined;
   });
-  expect(log).toContain("usage is not of the form in spec/objects.md");
+  expect(log).toContain("usage is not of the form in spec/usage.md");
 });
 
 test("users are stored hashed, and everything else as it came", async () => {

@@ -12,7 +12,7 @@ use crate::ids::{ProjectId, shard};
 pub struct UsageKey {
     /// Whose.
     pub project: ProjectId,
-    /// By the time of receipt.
+    /// Which day.
     pub day: Day,
 }
 
@@ -31,6 +31,36 @@ impl FromStr for UsageKey {
         parsing.literal(usage, "usage")?;
         let day = parsing.without_suffix(file, ".json")?;
         Ok(Self { project: parsing.id(project)?, day: parsing.id(day)? })
+    }
+}
+
+/// `usage/{project}/{day}/{hour}.json`: the same of the sessions that started in one hour, session by session.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UsageHourKey {
+    /// Whose, and which day's.
+    pub day: UsageKey,
+    /// The UTC hour in which the sessions started, 0 to 23, whatever the day.
+    pub hour: u8,
+}
+
+impl fmt::Display for UsageHourKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UsageKey { project, day } = &self.day;
+        write!(f, "usage/{project}/{day}/{:02}.json", self.hour)
+    }
+}
+
+impl FromStr for UsageHourKey {
+    type Err = KeyError;
+
+    fn from_str(key: &str) -> Result<Self, KeyError> {
+        let parsing = Parsing { key, expected: "usage/{project}/{day}/{hour}.json" };
+        let [usage, project, day, file] = parsing.parts()?;
+        parsing.literal(usage, "usage")?;
+        let hour = parsing.without_suffix(file, ".json")?;
+        let hours = (0..24_u8).find(|known| format!("{known:02}") == hour);
+        let day = UsageKey { project: parsing.id(project)?, day: parsing.id(day)? };
+        Ok(Self { day, hour: hours.ok_or_else(|| parsing.wrong())? })
     }
 }
 
@@ -71,6 +101,10 @@ mod tests {
     #[test]
     fn usage_and_quarantine() {
         check::<UsageKey>("usage/demo/2023-11-14.json", &["usage/demo/2023-11-31.json", "usage/demo.json"]);
+        check::<UsageHourKey>(
+            "usage/demo/2023-11-14/07.json",
+            &["usage/demo/2023-11-14/7.json", "usage/demo/2023-11-14/24.json", "usage/demo/2023-11-14.json"],
+        );
         check::<QuarantineKey>(
             "quarantine/demo/e5/6553f10018f45d4a71053ad0482c3b0e/a1B2c3D4-00000-1a2b3c4d.json",
             &[
