@@ -77,6 +77,16 @@ export interface Cause {
   stack: string;
 }
 
+/** A call of a stack, as the recorder read it. */
+export interface Frame {
+  function: string;
+  file: string;
+  line: number | null;
+  column: number | null;
+  /** Of a browser's extension, not of the page. */
+  foreign: boolean;
+}
+
 /** An error, thrown or reported. */
 export interface Failure extends Cause {
   kind: "error";
@@ -85,6 +95,8 @@ export interface Failure extends Cause {
   source: string;
   line: number | null;
   column: number | null;
+  /** Of its stack, the innermost first; empty where the recorder did not tell. */
+  frames: Frame[];
   causes: Cause[];
   trace: string;
 }

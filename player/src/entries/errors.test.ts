@@ -26,6 +26,7 @@ const read = (atMs: number, type: string, stack: string): Entry => ({
   source: "",
   line: null,
   column: null,
+  frames: [],
   causes: [],
   trace: "",
 });

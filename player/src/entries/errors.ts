@@ -33,6 +33,7 @@ export function errorsOf(manifest: Manifest, entries: readonly Entry[]): KnownEr
       source: "",
       line: null,
       column: null,
+      frames: [],
       causes: [],
       trace: "",
       marked: true,

@@ -49,9 +49,23 @@ describe("readFact", () => {
     const cause = { type: "RangeError", message: "deep", stack: "" };
     check(
       "tapedeck.error",
-      { type: "TypeError", message: "x", causes: [cause, 7] },
+      {
+        type: "TypeError",
+        message: "x",
+        causes: [cause, 7],
+        frames: [{ function: "pay", file: "https://shop.example/a.js", line: 3 }, "no frame"],
+      },
       {
         kind: "error",
+        frames: [
+          {
+            function: "pay",
+            file: "https://shop.example/a.js",
+            line: 3,
+            column: null,
+            foreign: false,
+          },
+        ],
         type: "TypeError",
         handled: false,
         causes: [cause],

@@ -1,6 +1,7 @@
 import { EventType, type eventWithTime } from "@rrweb/types";
 import { parseBrowser, parseEnvironment } from "../session/manifest.ts";
-import { type Cause, type Fact, LEVELS, type Level } from "./entry.ts";
+import { type Cause, type Fact, type Frame, LEVELS, type Level } from "./entry.ts";
+import { isForeign } from "./scripts.ts";
 
 /** Bounds of what is copied out of one event, in characters and items: a recording is written by strangers. */
 export const BOUNDS = { name: 200, url: 2_000, text: 4_000, stack: 16_000, items: 50, causes: 5 };
@@ -69,6 +70,7 @@ function read(tag: string, fields: Fields): Fact | null {
         source: text(fields.source, BOUNDS.url),
         line: numberOf(fields.line),
         column: numberOf(fields.column),
+        frames: list(fields.frames).filter(isObject).slice(0, BOUNDS.items).map(frameOf),
         causes: list(fields.causes).filter(isObject).slice(0, BOUNDS.causes).map(causeOf),
         trace: text(fields.trace),
       };
@@ -125,6 +127,17 @@ function causeOf(fields: Fields): Cause {
     type: text(fields.type) || "Error",
     message: text(fields.message, BOUNDS.text),
     stack: text(fields.stack, BOUNDS.stack),
+  };
+}
+
+function frameOf(fields: Fields): Frame {
+  const file = text(fields.file, BOUNDS.url);
+  return {
+    function: text(fields.function),
+    file,
+    line: numberOf(fields.line),
+    column: numberOf(fields.column),
+    foreign: isForeign(file),
   };
 }
 

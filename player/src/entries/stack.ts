@@ -1,13 +1,6 @@
 import { parseStack } from "error-stack-parser-es/lite";
-
-export interface Frame {
-  function: string;
-  file: string;
-  line: number | null;
-  column: number | null;
-  /** Of a browser's extension, not of the page. */
-  foreign: boolean;
-}
+import type { Frame } from "./entry.ts";
+import { isForeign } from "./scripts.ts";
 
 const FRAMES_MAX = 100;
 
@@ -24,7 +17,7 @@ export function framesOf(stack: string): Frame[] {
           file: file ?? "",
           line: line ?? null,
           column: col ?? null,
-          foreign: /^(chrome|moz|safari(-web)?)-extension:/.test(file ?? ""),
+          foreign: isForeign(file ?? ""),
         }))
     );
   } catch {

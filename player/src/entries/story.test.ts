@@ -20,6 +20,7 @@ const error = entry(100, {
   source: "",
   line: null,
   column: null,
+  frames: [],
   causes: [],
   trace: "ab".repeat(16),
 }) as Entry & { kind: "error" };
