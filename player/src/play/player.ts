@@ -466,9 +466,14 @@ export class Player {
   #holeAt(timeMs: number): Hole | null {
     if (this.#shown === null) return null;
     const page = pageAt(this.#shown, timeMs);
+    const pages = this.#shown.pages;
+    // Where a page load is lost as a whole, what is shown is the one before, which had ended.
+    const over = (pages.find((known) => known.page === page)?.last_ms ?? timeMs) < timeMs;
+    const lost = (hole: Hole) =>
+      over && pages.some(({ page, chunks }) => page === hole.page && chunks.length === 0);
     return (
       this.#holes.find(
-        (hole) => hole.page === page && hole.fromMs < timeMs && timeMs < hole.toMs,
+        (hole) => (hole.page === page || lost(hole)) && hole.fromMs < timeMs && timeMs < hole.toMs,
       ) ?? null
     );
   }

@@ -8,7 +8,24 @@ const manifest: Manifest = {
   ended_ms: 1_000,
   users: [],
   pages: [
-    { page: "a", opening: { url: "https://shop.example/" }, first_ms: 0, last_ms: 9, chunks: [] },
+    {
+      page: "a",
+      opening: { url: "https://shop.example/" },
+      first_ms: 0,
+      last_ms: 9,
+      chunks: [
+        {
+          seq: 0,
+          hash: "0000000a",
+          first_ms: 0,
+          last_ms: 9,
+          bytes: 1,
+          inflated_bytes: 1,
+          events: 1,
+          checkpoints: [],
+        },
+      ],
+    },
   ],
   errors: [{ at: at(50), type: "TypeError", message: "x" }],
   errors_omitted: 0,

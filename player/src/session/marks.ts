@@ -13,11 +13,12 @@ const SHOWN = ["navigation", "custom", "identify", "lost", "dead_click", "rage_c
 
 /** What a manifest tells of, by moment. */
 export function marksOf(manifest: Manifest): Mark[] {
-  const marks: Mark[] = manifest.pages.map(({ first_ms, opening }) => ({
-    atMs: first_ms,
-    kind: "page",
-    label: opening?.title || shortUrl(opening?.url ?? "Page"),
-  }));
+  const marks: Mark[] = manifest.pages.map(({ first_ms, opening, chunks }) => {
+    const name = opening?.title || shortUrl(opening?.url ?? "Page");
+    return chunks.length > 0
+      ? { atMs: first_ms, kind: "page", label: name }
+      : { atMs: first_ms, kind: "lost", label: `Lost: ${name}` };
+  });
   for (const { at, type, message } of manifest.errors)
     marks.push({ atMs: at.at_ms, kind: "error", label: `${type || "Error"}: ${message}` });
   for (const { at, kind, label } of manifest.markers) {

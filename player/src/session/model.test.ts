@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Summary } from "../load/summary.ts";
 import type { Chunk, Manifest } from "./manifest.ts";
+import { marksOf } from "./marks.ts";
 import { type LearnedChunk, modelOf, urlAt } from "./model.ts";
 import { holesOf } from "./plan.ts";
 
@@ -127,6 +128,26 @@ describe("modelOf", () => {
     const end = modelOf(manifest, [], lost);
     expect(end).toMatchObject({ started_ms: 1000, ended_ms: 9001 });
     expect(end?.pages.flatMap(holesOf)).toEqual([{ page: "aaaaaaaa", fromMs: 3000, toMs: 9001 }]);
+  });
+
+  it("keeps a page load of which everything is lost, as a hole", () => {
+    const second = {
+      page: "bbbbbbbb",
+      first_ms: 9100,
+      last_ms: 9900,
+      chunks: [chunk(0, 9100, 9900)],
+    };
+    const two = { ...manifest, ended_ms: 9901, pages: [...manifest.pages, second] };
+    const model = modelOf(two, [], new Set(["bbbbbbbb-00000-0000000a"]));
+    expect(model?.pages).toHaveLength(2);
+    expect(model?.pages.flatMap(holesOf)).toEqual([{ page: "bbbbbbbb", fromMs: 9100, toMs: 9901 }]);
+    expect(marksOf(model as Manifest)).toContainEqual({
+      atMs: 9100,
+      kind: "lost",
+      label: "Lost: Page",
+    });
+    const all = ["00000", "00001", "00002"].map((seq) => `aaaaaaaa-${seq}-0000000a`);
+    expect(modelOf(manifest, [], new Set(all))).toBeNull();
   });
 });
 

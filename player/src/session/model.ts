@@ -65,14 +65,18 @@ export function modelOf(
     }
   }
   const filled = [...pages.values()]
-    .filter((page) => page.chunks.length > 0)
-    .map((page) => ({
-      ...page,
-      first_ms: Math.min(...page.chunks.map((chunk) => chunk.first_ms)),
-      last_ms: Math.max(...page.chunks.map((chunk) => chunk.last_ms)),
-    }))
+    // Of a page load that is lost the manifest still tells when it was.
+    .map((page) =>
+      page.chunks.length === 0
+        ? page
+        : {
+            ...page,
+            first_ms: Math.min(...page.chunks.map((chunk) => chunk.first_ms)),
+            last_ms: Math.max(...page.chunks.map((chunk) => chunk.last_ms)),
+          },
+    )
     .sort((a, b) => a.first_ms - b.first_ms || (a.page < b.page ? -1 : 1));
-  if (filled.length === 0) return null;
+  if (filled.every((page) => page.chunks.length === 0)) return null;
   // Lost chunks leave the session as long as it was: they are holes in it.
   const firsts = filled.map((page) => page.first_ms);
   const lasts = filled.map((page) => page.last_ms + 1);
@@ -97,8 +101,8 @@ export function modelOf(
 function without(page: Page, lost: ReadonlySet<string>): Page {
   const chunks = page.chunks.filter((chunk) => !lost.has(nameOf(page, chunk)));
   const [kept, last] = [chunks.at(-1), page.chunks.at(-1)];
-  if (kept === undefined || last === undefined || kept === last) return { ...page, chunks };
-  const gap: [number, number] = [kept.last_ms, last.last_ms + 1];
+  if (last === undefined || kept === last) return { ...page, chunks };
+  const gap: [number, number] = [kept?.last_ms ?? page.first_ms, last.last_ms + 1];
   return { ...page, chunks, gaps: [...(page.gaps ?? []), gap] };
 }
 
