@@ -123,3 +123,23 @@ it("exports events that rrweb's own players read", async () => {
   expect(events).toHaveLength(recording.chunks.flatMap((chunk) => chunk.events).length);
   expect(events.filter(({ type }) => type === 2).length).toBe(3);
 });
+
+it("exports the events of all page loads", async () => {
+  const { readFile } = await import("node:fs/promises");
+  const loads = JSON.parse(await readFile(await exported("Events of all page loads"), "utf8")) as {
+    page: string;
+    url: string;
+    events: { timestamp: number }[];
+  }[];
+  expect(loads.map(({ page, url }) => [page, url])).toEqual(
+    recording.manifest.pages.map(({ page, opening }) => [page, opening?.url]),
+  );
+  for (const { page, events } of loads) {
+    const stored = recording.chunks.filter((chunk) => chunk.page === page);
+    expect(events.map(({ timestamp }) => timestamp)).toEqual(
+      stored
+        .flatMap(({ events }) => events.map(({ timestamp }) => timestamp))
+        .sort((a, b) => a - b),
+    );
+  }
+});

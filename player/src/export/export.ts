@@ -1,11 +1,12 @@
 import type { Manifest } from "../session/manifest.ts";
 import { type Source, SourceError } from "../source/source.ts";
-import { rrwebJson } from "./events.ts";
+import { loadsJson, rrwebJson } from "./events.ts";
 import { type StandaloneParts, standaloneHtml } from "./html.ts";
 import { type ChunkLines, readLines } from "./lines.ts";
 import { encodeTape, inTapeOrder } from "./tape.ts";
 
-export type Kind = "tape" | "json" | "html";
+/** `json` is the events of one page load, `loads` those of all. */
+export type Kind = "tape" | "json" | "loads" | "html";
 
 /** Fetches the standalone player, which only a page needs. */
 export type Standalone = () => Promise<StandaloneParts>;
@@ -31,10 +32,12 @@ export async function exportSession(
   if (manifest === null || raw === null) {
     throw new SourceError("unavailable", "the session is not indexed yet: try again in a minute");
   }
-  if (kind === "json") {
-    const { chunks, lost } = await readLines(source, manifest, page, onprogress, signal);
-    const blob = new Blob([rrwebJson(chunks, assets)], { type: "application/json" });
-    return { blob, lost };
+  if (kind === "json" || kind === "loads") {
+    const only = kind === "json" ? page : null;
+    const { chunks, lost } = await readLines(source, manifest, only, onprogress, signal);
+    const text =
+      kind === "json" ? rrwebJson(chunks, assets) : loadsJson(manifest.pages, chunks, assets);
+    return { blob: new Blob([text], { type: "application/json" }), lost };
   }
   const { tape, lost } = await tapeOf(source, manifest, raw, onprogress, signal);
   if (kind === "tape") return { blob: tape, lost };
