@@ -78,6 +78,7 @@ describe.each([
     "#/find/demo/errors",
     "#/find/demo/pages",
     `#/find/demo/pages/${encodeURIComponent("/nowhere")}`,
+    `#/find/demo/pages/${encodeURIComponent("/checkout")}`,
   ])("what is found: %s", async (path) => {
     await page.goto(stack.player);
     await page.evaluate(
