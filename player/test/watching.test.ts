@@ -244,6 +244,27 @@ describe("beside the picture", () => {
     await expect.poll(() => current.isVisible()).toBe(true);
   });
 
+  it("thirty thousand console lines are scrolled and searched as a few are", async () => {
+    const many = telling(START, 30_000);
+    stack.add(many);
+    await open(0, many);
+    await tab("Console");
+    await page.getByTestId("coverage").waitFor({ state: "detached" });
+    const entry = page.getByTestId("entry");
+    await expect
+      .poll(() => page.locator("[aria-setsize]").first().getAttribute("aria-setsize"))
+      .toMatch(/^(29|30)\d{3}$/);
+    expect(await entry.count()).toBeLessThan(60);
+    await page.getByTestId("entries").hover();
+    await page.mouse.wheel(0, 10_000_000);
+    await entry.getByText("line 29999", { exact: true }).waitFor();
+    expect(await entry.count()).toBeLessThan(60);
+    await page.getByTestId("search").fill("line 29876");
+    await expect.poll(() => entry.count()).toBe(1);
+    await entry.click();
+    expect((await inState(page, "paused")).timeMs).toBeGreaterThan(at(178));
+  });
+
   it("console lines are found by level and word, and lead to their moment", async () => {
     await open(0);
     await tab("Console");
