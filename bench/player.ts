@@ -242,7 +242,7 @@ const QUESTIONS = [
   {
     id: "user",
     what: "one user's sessions in 30 days",
-    hash: "sessions?hours=720&user=u_054321",
+    hash: "sessions?hours=720&user=u_002345",
     shows: "session-row",
   },
   {
