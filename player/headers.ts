@@ -5,6 +5,7 @@
  *
  * writes `_headers` (the form of Cloudflare Pages and Netlify) and `tapedeck.json`, the player's own settings. `asset_origins` and stores come from
  * the configs; `--source` (an origin with tapes or manifests), `--embedder` (an origin that may embed) and `--store` may be given several times.
+ * `--json FILE` writes the headers by path, too, for hosts that know no `_headers`.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -129,6 +130,7 @@ function main(): void {
       store: { type: "string", multiple: true, default: [] },
       source: { type: "string", multiple: true, default: [] },
       embedder: { type: "string", multiple: true, default: [] },
+      json: { type: "string" },
     },
   });
   if (values.out === undefined) throw new Error("--out names the folder of the built player");
@@ -141,8 +143,11 @@ function main(): void {
     assets: found.assets,
     embedders: values.embedder,
   };
-  writeFileSync(join(values.out, "_headers"), headersFile(fillHeaders(readTemplate(), places)));
+  const headers = fillHeaders(readTemplate(), places);
+  writeFileSync(join(values.out, "_headers"), headersFile(headers));
   writeFileSync(join(values.out, "tapedeck.json"), `${JSON.stringify(tapedeckJson(places))}\n`);
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify(headers, null, 2)}\n`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();

@@ -30,6 +30,24 @@ enum Commands {
         #[arg(long, default_value = "tapedeck.toml")]
         config: PathBuf,
     },
+    /// Hold the Worker to what wrangler makes of an environment's configuration; needs no account.
+    CheckEdge {
+        /// Which environment.
+        #[arg(long)]
+        env: String,
+        /// The file.
+        #[arg(long, default_value = "tapedeck.toml")]
+        config: PathBuf,
+    },
+    /// Print, as JSON, where a deployed environment is.
+    Where {
+        /// Which environment.
+        #[arg(long)]
+        env: String,
+        /// The file.
+        #[arg(long, default_value = "tapedeck.toml")]
+        config: PathBuf,
+    },
     /// Deploy an environment, or take it away.
     Deploy(Deploy),
     /// Say which permissions of the template no test has used.
@@ -92,12 +110,19 @@ struct Deploy {
     /// With --destroy: delete what was recorded, too.
     #[arg(long, requires = "destroy")]
     delete_recordings: bool,
+    /// For tests: the account is an emulator's, and what it leaves out of the template is no failure.
+    #[arg(long, hide = true)]
+    emulated: bool,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Commands::Init(init) => run_init(&init),
         Commands::Check { config } => read(&config).map(|_| println!("{} is in order", config.display())),
+        Commands::CheckEdge { env, config } => {
+            read(&config).and_then(|settings| plan(settings, env).check_edge())
+        }
+        Commands::Where { env, config } => say_where(&config, env),
         Commands::Deploy(deploy) => run_deploy(deploy),
         Commands::Permissions { uses } => permissions(&uses),
     };
@@ -171,6 +196,25 @@ fn ask(given: Option<&String>, question: &str, usual: Option<&str>) -> Result<St
     }
 }
 
+fn say_where(config: &Path, env: String) -> Result<()> {
+    let place = plan(read(config)?, env).whereabouts()?;
+    println!("{}", serde_json::to_string(&place)?);
+    Ok(())
+}
+
+/// A plan that deploys nothing: it looks.
+fn plan(settings: Settings, name: String) -> Plan {
+    Plan {
+        settings,
+        root: PathBuf::from("."),
+        name,
+        indexer: PathBuf::new(),
+        only_aws: false,
+        dry_run: true,
+        emulated: false,
+    }
+}
+
 fn run_deploy(deploy: Deploy) -> Result<()> {
     let plan = Plan {
         settings: read(&deploy.config)?,
@@ -179,6 +223,7 @@ fn run_deploy(deploy: Deploy) -> Result<()> {
         indexer: deploy.indexer,
         only_aws: deploy.only_aws,
         dry_run: deploy.dry_run,
+        emulated: deploy.emulated,
     };
     if deploy.destroy { destroy(&plan, deploy.delete_recordings) } else { plan.run() }
 }

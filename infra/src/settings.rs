@@ -68,6 +68,12 @@ pub struct Environment {
     pub player: String,
     /// Host name of the player.
     pub player_host: Option<String>,
+    /// Origins of pages that may embed the player.
+    #[serde(default)]
+    pub player_embedders: Vec<String>,
+    /// Origins of tapes and manifests at plain URLs, which the player may load.
+    #[serde(default)]
+    pub player_sources: Vec<String>,
     /// Who is told of alarms.
     pub alarm_email: Option<String>,
     /// Of the template.
@@ -198,19 +204,6 @@ impl Settings {
         Ok(objects)
     }
 
-    /// Origins from which the players of an environment may load what recorded pages show, sorted.
-    #[must_use]
-    pub fn asset_origins(&self, environment: &str) -> Vec<String> {
-        let of = self.projects.iter().filter(|project| {
-            project.environments.as_ref().is_none_or(|named| named.iter().any(|name| name == environment))
-        });
-        let origins =
-            of.flat_map(|project| project.config["asset_origins"].as_array().cloned().unwrap_or_default());
-        let sorted: BTreeSet<String> =
-            origins.filter_map(|origin| origin.as_str().map(str::to_owned)).collect();
-        sorted.into_iter().collect()
-    }
-
     /// Every class that projects keep tapes in, and the project's field that names it.
     #[must_use]
     pub fn classes(&self) -> BTreeSet<String> {
@@ -225,6 +218,12 @@ impl Settings {
 }
 
 impl Environment {
+    /// The bucket of the environment `name` in `region`, as the template names it.
+    #[must_use]
+    pub fn bucket(&self, name: &str, region: &str) -> String {
+        format!("tapedeck-{name}-{}-{region}", self.account)
+    }
+
     fn check(
         &self,
         at: &str,
@@ -242,6 +241,29 @@ impl Environment {
         if self.account.len() != 12 || !fits(&self.account, |c| c.is_ascii_digit()) {
             return Err(wrong(&format!("{at}.account"), format!("{:?}, expected 12 digits", self.account)));
         }
+        let is_region = |text: &str| {
+            let parts: Vec<&str> = text.split('-').collect();
+            let (Some((last, named)), Some(first)) = (parts.split_last(), parts.first()) else {
+                return false;
+            };
+            named.len() >= 2
+                && first.len() == 2
+                && fits(last, |c| c.is_ascii_digit())
+                && named.iter().all(|part| fits(part, |c| c.is_ascii_lowercase()))
+        };
+        let regions = self
+            .stores
+            .iter()
+            .map(|(store, of)| (format!("{at}.stores.{store}.region"), &of.region))
+            .chain([(format!("{at}.region"), &self.region)]);
+        for (path, region) in regions {
+            if !is_region(region) {
+                return Err(wrong(
+                    &path,
+                    format!("{region:?}, expected a region of AWS, such as eu-central-1"),
+                ));
+            }
+        }
         for (store, Store { region }) in &self.stores {
             if *region == self.region {
                 let detail = format!("{region} is the environment's own region; a store is another one");
@@ -253,6 +275,12 @@ impl Environment {
         if !is_known {
             let detail =
                 format!("{:?}, expected cloudflare, cloudfront or an origin with https://", self.player);
+            return Err(wrong(&format!("{at}.player"), detail));
+        }
+        if self.player == "cloudfront" && self.edge_host.is_none() {
+            let detail =
+                "\"cloudfront\" needs edge_host: the player's headers name the edge before there is one"
+                    .to_owned();
             return Err(wrong(&format!("{at}.player"), detail));
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What Cloudflare is told: wrangler's configuration of the edge and of the player, for one environment.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Where the edge finds its config.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct EdgeConfig<'a> {
     pub region: &'a str,
     /// Where `edge-worker/` lies, seen from the file.
     pub folder: &'a str,
+    /// The folder of the recorder's files, seen from the file.
+    pub assets: &'a str,
 }
 
 /// Why `edge-worker/wrangler.toml` cannot be used.
@@ -28,6 +30,14 @@ pub enum WranglerError {
     /// Without a field that it must have.
     #[error("edge-worker/wrangler.toml has no {0}")]
     Missing(&'static str),
+    /// wrangler reads it otherwise than it was meant.
+    #[error("wrangler binds {}, expected {}", found.join(", "), expected.join(", "))]
+    Bindings {
+        /// What the Worker would get.
+        found: Vec<String>,
+        /// What it needs.
+        expected: Vec<String>,
+    },
 }
 
 /// The names of the secrets that the edge needs.
@@ -48,11 +58,10 @@ pub fn edge(own: &str, config: &EdgeConfig<'_>) -> Result<Value, WranglerError> 
         "CONFIG_BUCKET": config.bucket,
         "CONFIG_REGION": config.region,
     });
-    if let Some(directory) = value["assets"]["directory"].as_str().map(within) {
-        value["assets"]["directory"] = json!(directory);
-    } else {
-        value.as_object_mut().map(|fields| fields.remove("assets"));
+    if value["assets"]["directory"].is_null() {
+        return Err(WranglerError::Missing("assets.directory"));
     }
+    value["assets"]["directory"] = json!(config.assets);
     // Counters of one environment are not another's.
     for (i, limit) in value["ratelimits"].as_array_mut().into_iter().flatten().enumerate() {
         limit["namespace_id"] = json!(namespace(config.environment, i).to_string());
@@ -70,7 +79,7 @@ pub fn edge(own: &str, config: &EdgeConfig<'_>) -> Result<Value, WranglerError> 
 #[must_use]
 pub fn player(environment: &str, host: Option<&str>, compatibility_date: &str) -> Value {
     let mut value = json!({
-        "name": format!("tapedeck-player-{environment}"),
+        "name": player_name(environment),
         "compatibility_date": compatibility_date,
         "assets": {"directory": "files", "html_handling": "auto-trailing-slash"},
     });
@@ -82,6 +91,40 @@ pub fn player(environment: &str, host: Option<&str>, compatibility_date: &str) -
 #[must_use]
 pub fn edge_name(environment: &str) -> String {
     format!("tapedeck-edge-{environment}")
+}
+
+/// The Worker that serves the player's files.
+#[must_use]
+pub fn player_name(environment: &str) -> String {
+    format!("tapedeck-player-{environment}")
+}
+
+/// What the Worker of a configuration finds in its `env`, by the names that it asks for.
+#[must_use]
+pub fn bindings(config: &Value) -> Vec<String> {
+    let lists = [("ratelimits", "name"), ("analytics_engine_datasets", "binding")];
+    let mut names: Vec<String> = lists
+        .iter()
+        .flat_map(|(list, field)| config[list].as_array().into_iter().flatten().map(move |one| &one[field]))
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+    names.extend(config["vars"].as_object().into_iter().flat_map(|vars| vars.keys().cloned()));
+    names
+}
+
+/// Whether what `wrangler deploy --dry-run` says of bindings is what `config` names, each and no other.
+///
+/// # Errors
+/// [`WranglerError::Bindings`]
+pub fn check_dry_run(config: &Value, said: &str) -> Result<(), WranglerError> {
+    let mut found: Vec<String> = said
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("env.")?.split([' ', '(']).next().map(str::to_owned))
+        .collect();
+    let mut expected = bindings(config);
+    found.sort();
+    expected.sort();
+    if found == expected { Ok(()) } else { Err(WranglerError::Bindings { found, expected }) }
 }
 
 /// A host of one's own, or the subdomain of workers.dev.
@@ -102,38 +145,6 @@ fn namespace(environment: &str, index: usize) -> u32 {
     hash % 100_000_000 * 10 + u32::try_from(index).unwrap_or_default()
 }
 
-/// The player's `_headers` file, as Cloudflare reads it: `headers` on every reply, and hashed files kept for ever.
-#[must_use]
-pub fn headers_file(headers: &Map<String, Value>) -> String {
-    let mut text = String::from("/*\n");
-    for (name, value) in headers {
-        for part in ["  ", name, ": ", value.as_str().unwrap_or_default(), "\n"] {
-            text.push_str(part);
-        }
-    }
-    text.push_str("/assets/*\n  Cache-Control: public, max-age=31536000, immutable\n");
-    text
-}
-
-/// The player's headers from the template `player/headers.json`: `{edge}`, `{store}` and `{assets}` filled in.
-#[must_use]
-pub fn player_headers(
-    template: &Map<String, Value>,
-    edge: &str,
-    stores: &str,
-    assets: &str,
-) -> Map<String, Value> {
-    template
-        .iter()
-        .map(|(name, value)| {
-            let value = value.as_str().unwrap_or_default();
-            let filled = value.replace("{edge}", edge).replace("{store}", stores).replace("{assets}", assets);
-            // Nothing to fill in leaves a space before the semicolon.
-            (name.clone(), json!(filled.replace(" ;", ";")))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,42 +161,39 @@ mod tests {
             bucket: "b",
             region: "eu-central-1",
             folder: "../edge-worker",
+            assets: "assets",
         };
         let made = edge(own, &config).unwrap();
         assert_eq!(made["name"], "tapedeck-edge-my-staging");
         assert_eq!(made["main"], "../edge-worker/build/index.js");
-        assert_eq!(made["assets"]["directory"], "../edge-worker/assets");
+        assert_eq!(made["assets"]["directory"], "assets");
         assert_eq!(made["vars"]["CONFIG_BUCKET"], "b");
         assert_eq!(made["routes"], json!([{"pattern": "replay.example.com", "custom_domain": true}]));
         assert_eq!(made["workers_dev"], false);
         assert_eq!(made["analytics_engine_datasets"][0]["dataset"], "tapedeck_edge_my_staging");
-        let other = edge(own, &EdgeConfig { environment: "production", host: None, ..config }).unwrap();
+        let other =
+            edge(own, &EdgeConfig { environment: "production", host: None, ..config.clone() }).unwrap();
         assert_ne!(made["ratelimits"][0]["namespace_id"], other["ratelimits"][0]["namespace_id"]);
         assert_eq!(other["workers_dev"], true);
-        assert!(
-            edge(
-                "name = \"x\"",
-                &EdgeConfig {
-                    environment: "a",
-                    ..EdgeConfig {
-                        environment: "a",
-                        host: None,
-                        endpoint: "",
-                        bucket: "",
-                        region: "",
-                        folder: ""
-                    }
-                }
-            )
-            .is_err()
-        );
+        assert!(edge("name = \"x\"", &config).is_err());
     }
 
     #[test]
-    fn headers_are_filled_in() {
-        let template = json!({"Content-Security-Policy": "connect-src 'self' {edge} {store}; img-src 'self' {assets}; x"});
-        let headers = player_headers(template.as_object().unwrap(), "https://e", "https://s", "");
-        let expected = "/*\n  Content-Security-Policy: connect-src 'self' https://e https://s; img-src 'self'; x\n/assets/*\n  Cache-Control: public, max-age=31536000, immutable\n";
-        assert_eq!(headers_file(&headers), expected);
+    fn what_wrangler_binds_is_held_to_what_was_meant() {
+        let config = json!({
+            "vars": {"CONFIG_BUCKET": "b"},
+            "ratelimits": [{"name": "ADDRESS_LIMIT"}],
+            "analytics_engine_datasets": [{"binding": "COUNTERS"}],
+        });
+        let said = "Your Worker has access to the following bindings:\nBinding      Resource\n\
+            env.COUNTERS (tapedeck_edge)             Analytics Engine Dataset\n\
+            env.ADDRESS_LIMIT (1200 requests/60s)    Rate Limit\n";
+        let whole =
+            format!("{said}env.CONFIG_BUCKET (\"b\")    Environment Variable\n\n--dry-run: exiting now.");
+        assert!(check_dry_run(&config, &whole).is_ok());
+        assert_eq!(
+            check_dry_run(&config, said).unwrap_err().to_string(),
+            "wrangler binds ADDRESS_LIMIT, COUNTERS, expected ADDRESS_LIMIT, CONFIG_BUCKET, COUNTERS"
+        );
     }
 }

@@ -273,7 +273,7 @@ fn strangers_may_nothing() {
 fn deletion_keeps_what_was_recorded() {
     let resolved = whole();
     let bucket = &resolved.resources["Bucket"];
-    assert_eq!(bucket.deletion_policy.as_deref(), Some("Retain"));
+    assert_eq!(bucket.deletion_policy.as_deref(), Some("RetainExceptOnCreate"));
     assert_eq!(bucket.update_replace_policy.as_deref(), Some("Retain"));
     for (name, resource) in resolved.resources.iter().filter(|(name, _)| *name != "Bucket") {
         assert!(resource.deletion_policy.as_deref().is_none_or(|policy| policy == "Delete"), "{name}");
@@ -300,6 +300,92 @@ fn what_a_deployment_does_is_what_the_architecture_says() {
     assert_eq!(deployment.mapping.window, Duration::from_secs(20));
     let whens: Vec<When> = deployment.schedules.iter().map(|schedule| schedule.when).collect();
     assert_eq!(whens, [When::Every(Duration::from_hours(1)), When::Daily { hour: 3, minute: 20 }]);
+}
+
+/// What `player/headers.json` asks for each path is what CloudFront's policy for that path sends.
+#[test]
+fn cloudfront_sends_the_players_headers() {
+    let resolved = whole();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let template: Value =
+        serde_json::from_str(&std::fs::read_to_string(root.join("player/headers.json")).unwrap()).unwrap();
+    let (_, site) = resolved.of_kind("AWS::CloudFront::Distribution").next().unwrap();
+    let site = &site.properties["DistributionConfig"];
+    for (path, own) in template.as_object().unwrap() {
+        if path == "/assets/*" {
+            // What is put there says so itself, `Cache-Control` of the objects.
+            continue;
+        }
+        let behaviour = match path.as_str() {
+            "/*" => &site["DefaultCacheBehavior"],
+            path => {
+                let mut all = site["CacheBehaviors"].as_array().unwrap().iter();
+                all.find(|behaviour| behaviour["PathPattern"] == path).unwrap_or_else(|| panic!("{path}"))
+            }
+        };
+        let policy = behaviour["ResponseHeadersPolicyId"].as_str().unwrap().rsplit('-').next().unwrap();
+        let policy = &resolved.resources[policy].properties["ResponseHeadersPolicyConfig"];
+        let mut expected = template["/*"].as_object().unwrap().clone();
+        expected.extend(own.as_object().unwrap().clone());
+        for (name, value) in &expected {
+            let security = &policy["SecurityHeadersConfig"];
+            let custom = policy["CustomHeadersConfig"]["Items"].as_array().unwrap().iter();
+            let sent = match name.as_str() {
+                // By a parameter that deploy takes from the same file.
+                "Content-Security-Policy" => continue,
+                "X-Content-Type-Options" if security["ContentTypeOptions"].is_object() => "nosniff",
+                "Referrer-Policy" => security["ReferrerPolicy"]["ReferrerPolicy"].as_str().unwrap(),
+                "Access-Control-Allow-Origin" => {
+                    policy["CorsConfig"]["AccessControlAllowOrigins"]["Items"][0].as_str().unwrap()
+                }
+                name => {
+                    let mut custom = custom;
+                    let item = custom.find(|item| item["Header"] == name);
+                    item.and_then(|item| item["Value"].as_str())
+                        .unwrap_or_else(|| panic!("{path}: no {name}"))
+                }
+            };
+            assert_eq!(sent, value.as_str().unwrap(), "{path} {name}");
+        }
+    }
+}
+
+/// Everything that AWS lets carry tags gets those of its stack: `deploy` gives them to it. The exceptions are named, so that a new kind is looked up.
+#[test]
+fn every_resource_carries_the_stacks_tags_or_cannot() {
+    // `tagging.taggable` of each kind's schema: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+    const TAGGED: [&str; 12] = [
+        "AWS::Budgets::Budget",
+        "AWS::CloudFront::Distribution",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::IAM::Role",
+        "AWS::IAM::User",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+        "AWS::SNS::Topic",
+        "AWS::SQS::Queue",
+    ];
+    const WITHOUT: [&str; 7] = [
+        "AWS::CloudFront::OriginAccessControl",
+        "AWS::CloudFront::ResponseHeadersPolicy",
+        "AWS::IAM::UserPolicy",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::S3::BucketPolicy",
+        "AWS::SQS::QueuePolicy",
+        "AWS::Scheduler::Schedule",
+    ];
+    for resolved in [whole(), artifacts()] {
+        for (name, resource) in &resolved.resources {
+            let kind = resource.kind.as_str();
+            assert!(
+                TAGGED.contains(&kind) != WITHOUT.contains(&kind),
+                "{name} is a {kind}: look up its tags"
+            );
+        }
+    }
 }
 
 #[test]

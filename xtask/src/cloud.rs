@@ -1,14 +1,15 @@
 //! `cargo xtask init`, `deploy` and `smoke`
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use crate::needs::{self, For};
 use crate::parts;
 use crate::python::{self, ZIGBUILD};
-use crate::run::{cargo, command, output, shown, step, which};
+use crate::run::{cargo, command, describe, output, shown, step, which};
 use crate::tree::Tree;
 
 /// What Lambda's Amazon Linux 2023 has.
@@ -42,17 +43,36 @@ pub(crate) fn smoke(tree: &Tree, environment: &str, place: &[(&str, Option<Strin
     let mut smoke = command(tree.npm_bin("node"), &["tests/smoke/main.ts"]);
     if environment == "local" {
         smoke.args(["--up", ".tapedeck/up.json"]);
+        return finish(&mut smoke);
     }
-    for (flag, value) in place {
-        if let Some(value) = value {
-            smoke.args([flag, value.as_str()]);
+    let deployed = if place.iter().all(|(_, value)| value.is_some()) {
+        Value::Null
+    } else {
+        needs::ensure(tree, For::All)?;
+        let mut found = command(program(tree)?, &["where", "--env", environment]);
+        // What it says of a failure is for the person.
+        found.stderr(std::process::Stdio::inherit());
+        let found = found.output().context("cannot run tapedeck-infra")?;
+        if !found.status.success() {
+            bail!("it is not known where {environment} is");
         }
+        serde_json::from_slice(&found.stdout).context("tapedeck-infra where printed no JSON")?
+    };
+    for (flag, value) in place {
+        let known = value.as_deref().or_else(|| deployed[flag.trim_start_matches('-')].as_str());
+        smoke.args([flag, known.with_context(|| format!("{flag} is not known"))?]);
     }
+    println!("  {}", describe(&smoke));
     finish(&mut smoke)
 }
 
 /// The indexer for Lambda, as a zip whose bytes depend on the sources alone.
 pub(crate) fn indexer(tree: &Tree) -> Result<PathBuf> {
+    indexer_in(tree, &tree.root.join("target"))
+}
+
+/// The same, built in `target`.
+pub(crate) fn indexer_in(tree: &Tree, target: &Path) -> Result<PathBuf> {
     let zigbuild = python::installed(tree, ZIGBUILD)
         .context("the indexer for arm64 needs zig, from Python's package index")?;
     if which("rustup").is_some() {
@@ -67,6 +87,7 @@ pub(crate) fn indexer(tree: &Tree) -> Result<PathBuf> {
     build
         .arg(format!("{LAMBDA_TARGET}.{}.{}", LAMBDA_GLIBC.0, LAMBDA_GLIBC.1))
         .env("PATH", path)
+        .env("CARGO_TARGET_DIR", target)
         // Where it was built is not in the program.
         .env(
             "RUSTFLAGS",
@@ -76,11 +97,11 @@ pub(crate) fn indexer(tree: &Tree) -> Result<PathBuf> {
             ),
         );
     step("indexer for arm64", &mut build)?;
-    let program = tree.root.join("target").join(LAMBDA_TARGET).join("release/tapedeck-indexer");
+    let program = target.join(LAMBDA_TARGET).join("release/tapedeck-indexer");
     let bytes = fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
     check_program(&bytes)?;
-    let zip = tree.root.join("target/xtask/indexer.zip");
-    fs::create_dir_all(tree.root.join("target/xtask"))?;
+    let zip = target.join("xtask/indexer.zip");
+    fs::create_dir_all(target.join("xtask"))?;
     zip_program(&bytes, &zip)?;
     println!("  {}: {} KiB", zip.display(), fs::metadata(&zip)?.len() / 1024);
     Ok(zip)
@@ -126,17 +147,31 @@ fn newest_glibc(bytes: &[u8]) -> Option<(u32, u32)> {
     newest
 }
 
-/// Python's zipfile, which cargo-zigbuild has brought along: one entry `bootstrap`, dated 1980.
-fn zip_program(bytes: &[u8], place: &std::path::Path) -> Result<()> {
-    const SCRIPT: &str = "import sys, zipfile\n\
-        entry = zipfile.ZipInfo('bootstrap', (1980, 1, 1, 0, 0, 0))\n\
-        entry.external_attr = 0o100755 << 16\n\
-        entry.create_system = 3\n\
+/// One entry `bootstrap`.
+fn zip_program(bytes: &[u8], place: &Path) -> Result<()> {
+    let folder = place.with_extension("files");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("bootstrap"), bytes)?;
+    zip_folder(&folder, place)
+}
+
+/// Every file of a folder, by Python's zipfile: sorted, dated 1980, and programs for whoever unpacks it, so that the same files are the
+/// same bytes. No other zip program is on every machine that builds.
+pub(crate) fn zip_folder(folder: &Path, place: &Path) -> Result<()> {
+    const SCRIPT: &str = "import os, sys, zipfile\n\
+        names = sorted(os.path.relpath(os.path.join(at, name), sys.argv[1]).replace(os.sep, '/')\n\
+        \x20   for at, _, files in os.walk(sys.argv[1]) for name in files)\n\
         with zipfile.ZipFile(sys.argv[2], 'w', zipfile.ZIP_DEFLATED, compresslevel=9) as out:\n\
-        \x20   out.writestr(entry, open(sys.argv[1], 'rb').read(), zipfile.ZIP_DEFLATED, 9)\n";
-    let bootstrap = place.with_file_name("bootstrap");
-    fs::write(&bootstrap, bytes)?;
-    output(command("python3", &["-c", SCRIPT]).arg(&bootstrap).arg(place)).map(drop)
+        \x20   for name in names:\n\
+        \x20       entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))\n\
+        \x20       entry.external_attr = (0o100755 if name == 'bootstrap' else 0o100644) << 16\n\
+        \x20       entry.create_system = 3\n\
+        \x20       out.writestr(entry, open(os.path.join(sys.argv[1], name), 'rb').read(), zipfile.ZIP_DEFLATED, 9)\n";
+    let python = which("python3").context("there is no python3 on the PATH")?;
+    output(command(python, &["-c", SCRIPT]).arg(folder).arg(place)).map(drop)
 }
 
 fn program(tree: &Tree) -> Result<PathBuf> {

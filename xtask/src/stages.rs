@@ -234,7 +234,10 @@ fn docs(run: &mut Run) -> Result<()> {
 }
 
 fn build(run: &mut Run) -> Result<()> {
-    parts::build(run.tree, Profile::Debug)
+    parts::build(run.tree, Profile::Debug)?;
+    // The Worker as a deployment would hand it over; wrangler needs no account for a look.
+    let look = ["check-edge", "--env", "production", "--config", "infra/tapedeck.reference.toml"];
+    run.check(&mut command(run.tree.root.join("target/debug/tapedeck-infra"), &look))
 }
 
 fn stack(run: &mut Run) -> Result<()> {

@@ -3,8 +3,9 @@
 use anyhow::{Context as _, Result, bail};
 
 use super::command::{Aws, Wrangler};
-use super::{Plan, check_account, outputs, stack_name};
-use crate::wrangler::edge_name;
+use super::stacks::{bucket_is_there, outputs};
+use super::{Plan, check_account, stack_name};
+use crate::wrangler::{edge_name, player_name};
 
 /// Takes an environment away. The bucket stays where it is, and what is recorded in it, unless `recordings` says that it shall go too.
 ///
@@ -20,12 +21,13 @@ pub fn destroy(plan: &Plan, recordings: bool) -> Result<()> {
         .collect();
     let mut buckets = Vec::new();
     for aws in &regions {
-        let found = outputs(aws, &stack)?.unwrap_or_default();
-        if let Some(bucket) = found.get("BucketName") {
-            if !recordings && holds_recordings(aws, bucket)? {
+        // By its name: it outlives its stack.
+        let bucket = environment.bucket(&plan.name, aws.region());
+        if bucket_is_there(aws, &bucket)? {
+            if !recordings && holds_recordings(aws, &bucket)? {
                 bail!("{bucket} holds recordings: `--delete-recordings` deletes them, for good");
             }
-            buckets.push((aws, bucket.clone()));
+            buckets.push((aws, bucket));
         }
     }
     println!("takes away: stack {stack} in {} regions, Worker {}", regions.len(), edge_name(&plan.name));
@@ -34,10 +36,10 @@ pub fn destroy(plan: &Plan, recordings: bool) -> Result<()> {
         return Ok(());
     }
     if !plan.only_aws {
-        let wrangler = Wrangler::new(&plan.root);
-        wrangler.output(&["delete", "--name", &edge_name(&plan.name), "--force"])?;
+        let wrangler = Wrangler::new(&plan.root)?;
+        wrangler.delete(&edge_name(&plan.name))?;
         if environment.player == "cloudflare" {
-            wrangler.output(&["delete", "--name", &format!("tapedeck-player-{}", plan.name), "--force"])?;
+            wrangler.delete(&player_name(&plan.name))?;
         }
     }
     if let Some(user) = outputs(&own, &stack)?.unwrap_or_default().get("EdgeUser") {
@@ -53,11 +55,11 @@ pub fn destroy(plan: &Plan, recordings: bool) -> Result<()> {
         if let Some(files) = found.get("PlayerFiles") {
             aws.run(&["s3", "rm", "--recursive", "--only-show-errors", &format!("s3://{files}")])?;
         }
-        remove(aws, &stack)?;
+        plan.remove(aws, &stack)?;
         let code = format!("{stack}-code");
         if let Some(bucket) = outputs(aws, &code)?.unwrap_or_default().get("Bucket") {
             aws.run(&["s3", "rm", "--recursive", "--only-show-errors", &format!("s3://{bucket}")])?;
-            remove(aws, &code)?;
+            plan.remove(aws, &code)?;
         }
     }
     for (aws, bucket) in buckets {
@@ -65,7 +67,7 @@ pub fn destroy(plan: &Plan, recordings: bool) -> Result<()> {
             aws.run(&["s3", "rb", "--force", &format!("s3://{bucket}")])?;
             println!("{bucket} is gone");
         } else {
-            println!("{bucket} stays, with its config");
+            println!("{bucket} stays, with its config; `--destroy --delete-recordings` takes it away, too");
         }
     }
     Ok(())
@@ -90,18 +92,23 @@ fn holds_recordings(aws: &Aws, bucket: &str) -> Result<bool> {
     Ok(false)
 }
 
-fn remove(aws: &Aws, stack: &str) -> Result<()> {
-    if outputs(aws, stack)?.is_none() {
-        return Ok(());
+impl Plan {
+    fn remove(&self, aws: &Aws, stack: &str) -> Result<()> {
+        if outputs(aws, stack)?.is_none() {
+            return Ok(());
+        }
+        println!("→ stack {stack} goes");
+        // moto protects stacks, and knows no call that ends it.
+        if !self.emulated {
+            aws.run(&[
+                "cloudformation",
+                "update-termination-protection",
+                "--no-enable-termination-protection",
+                "--stack-name",
+                stack,
+            ])?;
+        }
+        aws.run(&["cloudformation", "delete-stack", "--stack-name", stack])?;
+        aws.run(&["cloudformation", "wait", "stack-delete-complete", "--stack-name", stack])
     }
-    println!("→ stack {stack} goes");
-    aws.run(&[
-        "cloudformation",
-        "update-termination-protection",
-        "--no-enable-termination-protection",
-        "--stack-name",
-        stack,
-    ])?;
-    aws.run(&["cloudformation", "delete-stack", "--stack-name", stack])?;
-    aws.run(&["cloudformation", "wait", "stack-delete-complete", "--stack-name", stack])
 }

@@ -13,6 +13,8 @@ use crate::template::{Resolved, TemplateError};
 pub struct Schedule {
     /// Logical name.
     pub name: String,
+    /// What AWS calls it.
+    pub full_name: String,
     /// When.
     pub when: When,
     /// ARN of the function.
@@ -41,7 +43,7 @@ pub enum When {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct RawSchedule {
     #[serde(rename = "Name")]
-    _name: Value,
+    full_name: String,
     #[serde(rename = "Description")]
     _description: Value,
     schedule_expression: String,
@@ -95,6 +97,7 @@ pub(super) fn read_all(resolved: &Resolved) -> Result<Vec<Schedule>, DeploymentE
             .map_err(|error| wrong("Target.Input", format!("no JSON: {error}")))?;
         schedules.push(Schedule {
             name: name.to_owned(),
+            full_name: raw.full_name,
             when,
             target: raw.target.arn,
             role: raw.target.role_arn,
