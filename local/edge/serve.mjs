@@ -1,6 +1,6 @@
 // Serves the built Worker in workerd, as its wrangler.toml describes it.
 //
-// Settings come from the environment: PORT; VARS, the name of a file with the Worker's variables as JSON, so that secrets are
+// Settings come from the environment: PORT; EDGE, the Worker's folder if it is not edge-worker/; VARS, the name of a file with the Worker's variables as JSON, so that secrets are
 // on no command line; and RATE_LIMITS, limits by binding as JSON. Without that nothing is limited, since all visitors of this
 // machine have one address. It ends when its standard input does: then who started it is gone.
 // @ts-check
@@ -16,7 +16,8 @@ if (PORT === undefined || VARS === undefined) {
   throw new Error("PORT and VARS must be set");
 }
 
-const folder = join(dirname(fileURLToPath(import.meta.url)), "../../edge-worker");
+const folder =
+  process.env.EDGE ?? join(dirname(fileURLToPath(import.meta.url)), "../../edge-worker");
 const { main, workerOptions } = unstable_getMiniflareWorkerOptions(join(folder, "wrangler.toml"));
 if (main === undefined) {
   throw new Error("edge-worker/wrangler.toml has no main");

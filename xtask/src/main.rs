@@ -4,6 +4,7 @@ mod bench;
 mod cloud;
 mod fuzz;
 mod needs;
+mod package;
 mod parts;
 mod python;
 mod run;
@@ -78,12 +79,21 @@ enum Task {
         #[arg(long, requires = "destroy")]
         delete_recordings: bool,
     },
+    /// Build what a release consists of, in `target/release-files/`, and check it there.
+    Package {
+        /// Build the indexer for Lambda a second time, elsewhere, and compare.
+        #[arg(long)]
+        twice: bool,
+        /// Leave out the indexer for Lambda, which takes most of the time.
+        #[arg(long, conflicts_with = "twice")]
+        without_indexer: bool,
+    },
     /// Record, index, play and erase one session in a running environment; `local` is the stack on this machine.
     Smoke {
         /// Which.
         #[arg(long)]
         env: String,
-        /// Of an environment that is not `local`: its edge, as `https://host`.
+        /// Of an environment that is not `local`: its edge, as `https://host`. What is not given, the deployment tells.
         #[arg(long)]
         edge: Option<String>,
         /// Of an environment that is not `local`: its bucket.
@@ -133,6 +143,14 @@ fn run(tree: &Tree, task: Task) -> Result<()> {
                 ("--delete-recordings", delete_recordings),
             ];
             cloud::deploy(tree, &env, &flags)
+        }
+        Task::Package { twice, without_indexer } => {
+            let indexer = match (twice, without_indexer) {
+                (true, _) => package::Indexer::Twice,
+                (_, true) => package::Indexer::LeftOut,
+                _ => package::Indexer::Once,
+            };
+            package::package(tree, indexer)
         }
         Task::Smoke { env, edge, bucket, region } => {
             cloud::smoke(tree, &env, &[("--edge", edge), ("--bucket", bucket), ("--region", region)])

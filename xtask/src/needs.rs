@@ -14,6 +14,7 @@ use crate::wasm::{Compiler, apt_get_install};
 const WORKER_BUILD: &str = "0.8.7";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.1";
+const CARGO_CYCLONEDX: &str = "0.5.9";
 const NODE_MIN: u32 = 20;
 const RUST_MIN: (u32, u32) = (1, 95);
 
@@ -165,6 +166,14 @@ pub(crate) fn cargo_fuzz(tree: &Tree) -> Result<PathBuf> {
         install_tool(tree, "cargo-fuzz", CARGO_FUZZ)?;
     }
     Ok(tool(tree, "cargo-fuzz", CARGO_FUZZ))
+}
+
+/// What lists the crates that programs are made of, installed now if it is missing.
+pub(crate) fn cargo_cyclonedx(tree: &Tree) -> Result<PathBuf> {
+    if find_tool(tree, "cargo-cyclonedx", CARGO_CYCLONEDX).is_err() {
+        install_tool(tree, "cargo-cyclonedx", CARGO_CYCLONEDX)?;
+    }
+    Ok(tool(tree, "cargo-cyclonedx", CARGO_CYCLONEDX))
 }
 
 /// The browser that tests drive.

@@ -12,18 +12,21 @@ use crate::tree::Tree;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tool {
     name: &'static str,
+    program: &'static str,
     version: &'static str,
     packages: &'static [&'static str],
 }
 
 /// Knows CloudFormation's resources and their properties.
 pub(crate) const CFN_LINT: Tool =
-    Tool { name: "cfn-lint", version: "1.58.0", packages: &["cfn-lint==1.58.0"] };
+    Tool { name: "cfn-lint", program: "cfn-lint", version: "1.58.0", packages: &["cfn-lint==1.58.0"] };
 /// Knows what is unwise in them.
-pub(crate) const CHECKOV: Tool = Tool { name: "checkov", version: "3.3.30", packages: &["checkov==3.3.30"] };
+pub(crate) const CHECKOV: Tool =
+    Tool { name: "checkov", program: "checkov", version: "3.3.30", packages: &["checkov==3.3.30"] };
 /// Cross-compiles with zig as the linker, against the C library that Lambda has.
 pub(crate) const ZIGBUILD: Tool = Tool {
     name: "cargo-zigbuild",
+    program: "cargo-zigbuild",
     version: "0.24.0",
     packages: &["cargo-zigbuild==0.24.0", "ziglang==0.17.1"],
 };
@@ -42,7 +45,7 @@ pub(crate) fn tool(tree: &Tree, tool: Tool) -> Option<PathBuf> {
 /// The tool's program, installed if need be.
 pub(crate) fn installed(tree: &Tree, tool: Tool) -> Result<PathBuf> {
     let place = tree.tools.join(format!("{}-{}", tool.name, tool.version));
-    let program = place.join("bin").join(tool.name);
+    let program = place.join("bin").join(tool.program);
     // Written last, so that an install that was interrupted is done again.
     let whole = place.join("whole");
     if whole.exists() {
