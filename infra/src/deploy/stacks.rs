@@ -122,15 +122,20 @@ impl Plan {
         let text = fs::read_to_string(self.template(file)).with_context(|| format!("cannot read {file}"))?;
         let mut there = BTreeMap::new();
         for parameter in found.parameters.as_array().into_iter().flatten() {
-            if let (Some(name), Some(value)) =
-                (parameter["ParameterKey"].as_str(), parameter["ParameterValue"].as_str())
-            {
-                there.insert(name.to_owned(), value.to_owned());
-            }
+            let value = match &parameter["ParameterValue"] {
+                // A list comes as its text; from moto, as a list.
+                Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+                value => value.as_str().unwrap_or_default().to_owned(),
+            };
+            there.insert(parameter["ParameterKey"].as_str().unwrap_or_default().to_owned(), value);
         }
         // What is not given has its default, which the stack names as well.
         let same = parameters.iter().all(|(name, value)| there.get(name) == Some(value));
-        let is_same = same && found.template.trim_end() == text.trim_end();
+        // CloudFormation gives back a question mark for each letter of a comment that is not ASCII.
+        let plain = |text: &str| -> String {
+            text.trim_end().chars().filter(|letter| letter.is_ascii() && *letter != '?').collect()
+        };
+        let is_same = same && plain(&found.template) == plain(&text);
         Ok(if is_same { Change::Nothing } else { Change::Update })
     }
 
