@@ -1,7 +1,7 @@
 //! `tapedeck deploy` against moto, an emulator of AWS: what is applied, read back, changed, put back and taken away.
 //!
-//! Run by `cargo xtask test deploy`, which names moto's server (`TAPEDECK_MOTO`) and the AWS CLI (`TAPEDECK_AWS`). Cloudflare has no
-//! emulator of its account: its half is shown by `cargo xtask smoke --env NAME` in a real one.
+//! No stage runs it yet: `TAPEDECK_MOTO=moto_server TAPEDECK_AWS=aws cargo test -p tapedeck-infra --test deploy -- --ignored`, with moto 5.2.5
+//! and any AWS CLI, takes minutes. Cloudflare has no emulator of its account: its half is shown by `cargo xtask smoke --env NAME` in a real one.
 
 #![allow(clippy::unwrap_used)]
 
@@ -273,7 +273,7 @@ fn check(said: &Said, succeeded: bool, expected: &[&str]) {
 }
 
 #[test]
-#[ignore = "needs moto and the AWS CLI: cargo xtask test deploy"]
+#[ignore = "needs moto and the AWS CLI"]
 fn an_environment_is_made_changed_put_back_and_taken_away() {
     let ground = Ground::new();
 
@@ -345,7 +345,7 @@ fn an_environment_is_made_changed_put_back_and_taken_away() {
 }
 
 #[test]
-#[ignore = "needs moto and the AWS CLI: cargo xtask test deploy"]
+#[ignore = "needs moto and the AWS CLI"]
 fn a_bucket_outlives_its_stack_and_stands_in_no_ones_way_unsaid() {
     let ground = Ground::new();
     check(&ground.deploy(&[]), true, &[]);
@@ -357,7 +357,7 @@ fn a_bucket_outlives_its_stack_and_stands_in_no_ones_way_unsaid() {
 }
 
 #[test]
-#[ignore = "needs moto and the AWS CLI: cargo xtask test deploy"]
+#[ignore = "needs moto and the AWS CLI"]
 fn an_account_that_lacks_what_the_template_says_is_refused() {
     let ground = Ground::new();
     let said = ground.run(Command::new(env!("CARGO_BIN_EXE_tapedeck-infra")).args([
@@ -372,7 +372,7 @@ fn an_account_that_lacks_what_the_template_says_is_refused() {
 }
 
 #[test]
-#[ignore = "needs moto and the AWS CLI: cargo xtask test deploy"]
+#[ignore = "needs moto and the AWS CLI"]
 fn what_is_missing_is_said_with_what_to_do() {
     let ground = Ground::new();
     let deploy = || {
