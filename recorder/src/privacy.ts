@@ -22,6 +22,11 @@ const MASK =
 const SAFE = "[data-record-safe]";
 /** What the visitor writes into; no attribute shows it. */
 const WRITTEN = '[contenteditable]:not([contenteditable="false"]),[autocomplete]:not(form)';
+const HIDDEN = `${MASK},${WRITTEN}`;
+
+const PLAIN = 0;
+const MASKED = 1;
+const SHOWN = 2;
 
 /** Inputs whose value is a label on the screen, written by the page and not by the visitor. */
 const BUTTONS = /^(?:submit|button|reset|image)$/i;
@@ -77,8 +82,8 @@ export class Privacy {
   private readonly safe: string;
   private readonly isTextMasked: boolean;
   private readonly allow: QueryAllow;
-  /** Whether an element's text is shown, while one event is made. */
-  private shown = new WeakMap<Element, boolean>();
+  /** What is known of elements' text while one event is made: {@link PLAIN}, {@link MASKED} or {@link SHOWN}. */
+  private readonly marks = new Map<Element, number>();
   /** Fields that were once of a kind that is never shown. */
   private readonly never = new WeakSet<Element>();
 
@@ -147,7 +152,7 @@ export class Privacy {
           for (const rule of rules) rule.rule = maskCss(rule.rule, this.allow);
       }
     }
-    this.shown = new WeakMap();
+    this.marks.clear();
     return event;
   }
 
@@ -169,8 +174,11 @@ export class Privacy {
   }
 
   private attributes(id: number, attributes: Attributes): void {
+    const names = Object.keys(attributes);
+    if (names.length === 0) return;
     const element = this.mirror.getNode(id) as Element | null;
-    for (const [name, value] of Object.entries(attributes)) {
+    for (const name of names) {
+      const value = attributes[name];
       if (name === "style" && typeof value === "object" && value !== null) {
         const style = value as Record<string, unknown>;
         for (const [property, set] of Object.entries(style)) {
@@ -220,15 +228,28 @@ export class Privacy {
     return this.textIn(host, text);
   }
 
+  // From the outermost element that is not known yet inwards, so that each is looked at once an event.
   private isShown(element: Element): boolean {
-    let shown = this.shown.get(element);
-    if (shown === undefined) {
-      shown =
-        !within(element, `${MASK},${WRITTEN}`) &&
-        (!this.isTextMasked || within(element, this.safe));
-      this.shown.set(element, shown);
+    const { marks } = this;
+    const path: Element[] = [];
+    let at: Element | null | undefined = element;
+    for (; at && !marks.has(at); at = around(at)) path.push(at);
+    let mark = (at && marks.get(at)) ?? (this.isTextMasked ? PLAIN : SHOWN);
+    if (marks.size === 0) void this.forgetSoon();
+    for (at = path.pop(); at; at = path.pop()) {
+      // A form's fields may stand for its own members.
+      const matches = (selector: string): boolean => Element.prototype.matches.call(at, selector);
+      if (mark !== MASKED && matches(HIDDEN)) mark = MASKED;
+      if (mark === PLAIN && matches(this.safe)) mark = SHOWN;
+      marks.set(at, mark);
     }
-    return shown;
+    return mark === SHOWN;
+  }
+
+  /** Forgets at the end of the task, in which no event may have been made after all. */
+  private async forgetSoon(): Promise<void> {
+    await undefined;
+    this.marks.clear();
   }
 
   private isFieldShown(field: Element, value: string): boolean {
@@ -243,10 +264,7 @@ export class Privacy {
       NEVER_SHOWN_BY_NAME.test(words.join(" "));
     if (isNever) this.never.add(field);
     return (
-      !isNever &&
-      !LOOKS_PRIVATE.test(value) &&
-      within(field, this.safe) &&
-      !within(field, `${MASK},${WRITTEN}`)
+      !isNever && !LOOKS_PRIVATE.test(value) && within(field, this.safe) && !within(field, HIDDEN)
     );
   }
 }
@@ -255,8 +273,17 @@ export class Privacy {
 export function within(element: Element, selector: string): boolean {
   for (let at: Element | null | undefined = element; at; ) {
     if (at.closest(selector) !== null) return true;
-    const root = at.getRootNode();
-    at = (root as ShadowRoot).host ?? (root as Document).defaultView?.frameElement;
+    at = beyondRoot(at);
   }
   return false;
+}
+
+function around(element: Element): Element | null | undefined {
+  return Reflect.get(Node.prototype, "parentElement", element) ?? beyondRoot(element);
+}
+
+/** The host of the shadow root, or the frame, that the element lies in. */
+function beyondRoot(element: Element): Element | null | undefined {
+  const root = element.getRootNode();
+  return (root as ShadowRoot).host ?? (root as Document).defaultView?.frameElement;
 }

@@ -27,6 +27,35 @@ test("a library that puts its own into arrays, functions and elements finds and 
   expect(edge.uploads.map(({ ndjson }) => ndjson).join()).toContain("CHANGED");
 });
 
+test("a form whose fields stand for its own members is recorded as it is", async () => {
+  site.pages.set(
+    "/form",
+    `<form id="form" title="words"><p>SHOWN</p>${[
+      "parentElement",
+      "parentNode",
+      "matches",
+      "firstChild",
+      "nextSibling",
+      "closest",
+      "getRootNode",
+    ]
+      .map((name) => `<input name="${name}">`)
+      .join("")}</form>`,
+  );
+  const page = await open("/form");
+  await recording(page);
+  await page.evaluate(() => {
+    const form = document.querySelector("form");
+    form?.setAttribute("aria-label", "CHANGED");
+    const more = document.createElement("p");
+    more.textContent = "LATER";
+    form?.querySelector("p")?.append(more);
+  });
+  await flush(page);
+  const text = edge.uploads.map(({ ndjson }) => ndjson).join();
+  for (const seen of ["SHOWN", "CHANGED", "LATER"]) expect(text).toContain(seen);
+});
+
 test("a page in zones: each callback runs in the zone that it was made in", async () => {
   await context.addInitScript({
     content: `
