@@ -54,7 +54,9 @@ import { SDK } from "./version.js";
 
 /** Uploads from one checkpoint to the next, so that a seek needs no more of them. */
 const UPLOADS_PER_CHECKPOINT = 6;
-/** Increments outweigh a snapshot from here on, in UTF-16 units, however small the page is. */
+/** Increments outweigh a snapshot when they are so many times as long; at one, a page that is drawn anew would be sent twice each time. */
+const INCREMENTS_PER_SNAPSHOT = 2;
+/** And from here on, in UTF-16 units, however small the page is. */
 const INCREMENTS_CHARS_MIN = 200_000;
 /** About what still fits into one `keepalive` request when it is compressed, a tenth of it as a rule. */
 const BATCH_CHARS_MAX = 480_000;
@@ -92,6 +94,8 @@ const EFFECTS: Readonly<Record<number, Effect>> = {
   15: "mutation",
 };
 const MUTATION = 0;
+/** rrweb's `NodeType`. */
+const ELEMENT = 2;
 /** Stands for the pages before: what the edge says of their session says nothing of ours. */
 const LEFTOVER = { session: { id: "" } } as unknown as PageStream;
 
@@ -137,9 +141,12 @@ export class Recorder implements Recording {
   private wakeTimer: ReturnType<typeof setTimeout> | undefined;
   private activeMs = 0;
   private touchedMs = 0;
-  /** UTF-16 units of the last full snapshot, and of the increments since. */
-  private snapshotChars = 0;
+  /** UTF-16 units and elements of the last full snapshot and of all that was added since, be it still there or not. */
+  private builtChars = 0;
+  private builtElements = 1;
+  /** UTF-16 units of all increments since, and at how many to look whether they outweigh a snapshot. */
   private incrementChars = 0;
+  private weighAtChars = 0;
   private isCheckpointDue = false;
 
   /** Does nothing yet. */
@@ -414,7 +421,7 @@ export class Recorder implements Recording {
     } else if (event.type === CUSTOM) {
       this.isWorthSending ||= !BACKGROUND.has(event.data.tag as Tag);
     }
-    this.weigh(line);
+    this.weigh(event, line.line);
     if (this.lastMinute !== undefined) {
       if (this.lastMinute.push(line)) this.checkpointSoon();
       return;
@@ -427,15 +434,25 @@ export class Recorder implements Recording {
     else this.restDom();
   }
 
-  /** Counts what came since the last checkpoint, and asks for one when that outweighs a snapshot. */
-  private weigh({ type, line }: EventLine): void {
-    if (type === FULL_SNAPSHOT) {
-      this.snapshotChars = line.length;
+  /** Counts what came since the last checkpoint, and asks for one when that outweighs what a snapshot would be now. */
+  private weigh(event: RecordedEvent, { length }: string): void {
+    if (event.type === FULL_SNAPSHOT) {
+      this.builtChars = length;
+      this.builtElements = countElements();
       this.incrementChars = 0;
-    } else if (type === INCREMENTAL) {
-      this.incrementChars += line.length;
-      if (this.incrementChars > Math.max(this.snapshotChars, INCREMENTS_CHARS_MIN))
-        this.checkpointSoon();
+      this.weighAtChars = INCREMENTS_CHARS_MIN;
+    } else if (event.type === INCREMENTAL) {
+      this.incrementChars += length;
+      const { data } = event;
+      if (data.source === MUTATION && data.adds.length > 0) {
+        this.builtChars += length;
+        this.builtElements += data.adds.filter(({ node }) => node.type === ELEMENT).length;
+      }
+      if (this.incrementChars <= this.weighAtChars) return;
+      const isThere = Math.min(1, countElements() / this.builtElements);
+      const limit = this.builtChars * isThere * INCREMENTS_PER_SNAPSHOT;
+      if (this.incrementChars > limit) this.checkpointSoon();
+      else this.weighAtChars = limit;
     }
   }
 
@@ -708,6 +725,10 @@ export class Recorder implements Recording {
   private report(change: StateChange): void {
     this.host.report(change);
   }
+}
+
+function countElements(): number {
+  return document.getElementsByTagName("*").length || 1;
 }
 
 /** What makes two events say the same. */

@@ -268,6 +268,30 @@ test("a storm of mutations lets the DOM go, says so, and comes back with a check
   expect(bytes).toBeLessThan(8_000_000);
 });
 
+test("changes that outweigh what a snapshot would be are followed by one, what a page grows by is not", async () => {
+  const page = await open();
+  await recording(page);
+  const snapshots = () => edge.stored.filter(({ type }) => type === 2).length;
+  /** Draws so many rows anew, one after the other so that none is left out, and sends what came of it. */
+  const draw = async (times: number) => {
+    await page.evaluate(async (times) => {
+      for (let i = 0; i < times; i++) {
+        document.body.innerHTML = `<p class="row">${"row ".repeat(20)}</p>`.repeat(1_000);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }, times);
+    await flush(page);
+  };
+  await draw(1);
+  expect(edge.uploads.map(({ ndjson }) => ndjson.length).reduce((a, b) => a + b)).toBeGreaterThan(
+    200_000,
+  );
+  expect(snapshots()).toBe(1);
+  await draw(3);
+  await uploaded(page, "a second snapshot", () => snapshots() === 2);
+});
+
 const loaded = () => site.requests.map(({ url }) => url);
 const shows = (events: Event[], text: string) => JSON.stringify(events).includes(text);
 
