@@ -43,13 +43,14 @@ export async function peers(): Promise<Peer[]> {
         `<script src="/tapedeck.js" data-key="pk_0123456789ABCDEFGHIJKL" data-edge="${origin}" data-mask-text="false"></script>`,
     },
     {
+      // Without the limit of 10,000 mutations at once, at which it stops recording for good.
       name: "sentry",
       files: new Map([
         [
           "sentry.js",
           await bundled(`import { init, replayIntegration } from "@sentry/browser";
             init({ dsn: location.origin.replace("//", "//public@") + "/1", replaysSessionSampleRate: 1,
-              integrations: [replayIntegration({ maskAllText: false, blockAllMedia: false })] });`),
+              integrations: [replayIntegration({ maskAllText: false, blockAllMedia: false, mutationLimit: 0 })] });`),
         ],
       ]),
       head: () => '<script src="/sentry.js"></script>',
