@@ -64,7 +64,8 @@ async function sessionWith(peer: Peer): Promise<Session> {
     await launched.kill();
     const uploads = served.uploads.filter((upload) => RECORDINGS[peer.name]?.(upload));
     const latest = uploads.at(-1);
-    const lost_ms = peer.name === "tapedeck" && latest ? killed_ms - latestEventMs(latest) : 0;
+    const lost_ms =
+      peer.name === "tapedeck" && latest ? killed_ms - Math.max(...timesOf(latest)) : 0;
     return { name: peer.name, uploads, lost_s: lost_ms / 1_000 };
   } finally {
     await launched.kill();
@@ -72,13 +73,12 @@ async function sessionWith(peer: Peer): Promise<Session> {
   }
 }
 
-/** When the upload's last event happened. */
-function latestEventMs({ body }: Upload): number {
+/** When what an upload of ours holds happened. */
+function timesOf({ body }: Upload): number[] {
   const lines = gunzipSync(body.subarray(body.indexOf(0x0a) + 1))
     .toString("utf8")
     .trimEnd();
-  const times = lines.split("\n").map((line) => JSON.parse(line).timestamp as number);
-  return times.reduce((a, b) => Math.max(a, b));
+  return lines.split("\n").map((line) => JSON.parse(line).timestamp as number);
 }
 
 const all = await peers();
@@ -109,10 +109,11 @@ const kib = (session: Session): number => bytesOf(session) / 1024 / MINUTES;
 const told = [ours, ...theirs]
   .map((one) => `${one.name} ${kib(one).toFixed(1)} in ${one.uploads.length} uploads`)
   .join(", ");
-const gaps = ours.uploads.map(
-  ({ arrived_ms }, i) => (arrived_ms - (ours.uploads[i - 1]?.arrived_ms ?? arrived_ms)) / 1_000,
+/** How old the oldest event was when it arrived: so much is lost by whoever is killed a moment before. */
+const waits = ours.uploads.map(
+  (upload) => (upload.arrived_ms - Math.min(...timesOf(upload))) / 1_000,
 );
-console.log(told, gaps.map(Math.round).join(" "));
+console.log(told, waits.map(Math.round).join(" "));
 
 figure(
   "uploads",
@@ -130,11 +131,11 @@ figure(
 );
 figure(
   "killed_loses_at_most_s",
-  Math.max(...gaps, ours.lost_s),
+  Math.max(...waits, ours.lost_s),
   "s",
-  // The longest wait, and what it takes to get there.
+  // The longest wait, and what it takes to compress and send.
   62,
-  `the longest time between two uploads: who is killed at its end loses that. A browser that was killed at the session's end lost ${ours.lost_s.toFixed(1)} s`,
+  `the oldest event that an upload brought, when it arrived: who is killed just before loses as much. A browser that was killed at the session's end lost ${ours.lost_s.toFixed(1)} s`,
 );
 figure(
   "heap_x",

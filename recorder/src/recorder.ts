@@ -49,7 +49,7 @@ import { type Settings, settingsOf } from "./settings.js";
 import type { State, StateChange } from "./state.js";
 import { OPT_OUT_KEY } from "./storage.js";
 import { StormGate } from "./storm.js";
-import { enterPage, noteWait } from "./tab.js";
+import { enterPage } from "./tab.js";
 import { SDK } from "./version.js";
 
 /** Uploads from one checkpoint to the next, so that a seek needs no more of them. */
@@ -333,8 +333,8 @@ export class Recorder implements Recording {
     this.lastMinute = decision.buffered ? new LastMinute() : undefined;
     if (!decision.buffered) this.host.sessions.keep(session, decision);
     for (const body of takeLeftover(tab)) this.delivery.add(Batch.leftover(LEFTOVER, body));
-    const { id, previousPage, waitMs } = enterPage(tab, stream.page, session.id);
-    this.schedule = this.newSchedule(waitMs);
+    const { id, previousPage } = enterPage(tab, stream.page);
+    this.schedule = this.newSchedule(nowMs - session.startMs);
     this.change("recording", decision.buffered ? "buffer" : "session");
     // A session that started after the page was asked for cannot hold what was before it.
     this.opening = { tab: id, previous_page: previousPage };
@@ -345,12 +345,12 @@ export class Recorder implements Recording {
     this.watchForSleep();
   }
 
-  private newSchedule(waitMs?: number): FlushSchedule {
+  private newSchedule(ageMs?: number): FlushSchedule {
     const { recorder } = this.host.config;
     return new FlushSchedule(
       numberIn(recorder, "flush_first_ms", FLUSH_FIRST_MS),
       numberIn(recorder, "flush_max_ms", FLUSH_MAX_MS),
-      waitMs,
+      ageMs,
     );
   }
 
@@ -541,7 +541,6 @@ export class Recorder implements Recording {
     this.isHurried = false;
     this.isWorthSending = false;
     this.schedule.grow();
-    noteWait(this.host.tab, this.schedule.waitMs);
     // A page on which nothing changes needs no second checkpoint.
     if (stream.sealed % UPLOADS_PER_CHECKPOINT === 0 && this.incrementChars > 0)
       this.checkpointSoon();

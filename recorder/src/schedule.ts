@@ -8,14 +8,16 @@ export class FlushSchedule {
   private wait: number;
   private hurry: number;
 
-  /** `waitMs` is where an earlier page left off. */
+  /** `ageMs` is the session's: its later pages and tabs wait as long as one page would have come to by then. */
   constructor(
     firstMs: number,
     private readonly maxMs: number,
-    waitMs = firstMs,
+    ageMs = 0,
   ) {
     this.hurry = Math.min(firstMs, maxMs);
-    this.wait = Math.min(Math.max(waitMs, firstMs), maxMs);
+    this.wait = this.hurry;
+    for (let passedMs = this.wait; passedMs <= ageMs && this.wait < maxMs; passedMs += this.wait)
+      this.grow();
   }
 
   /** The wait for the batch that begins now, in milliseconds. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FlushSchedule } from "../src/schedule.js";
 
-test("waits grow to the longest, and a later page goes on where the one before was", () => {
+test("waits grow to the longest, and later pages and tabs go on where a first page would be", () => {
   const schedule = new FlushSchedule(5_000, 60_000);
   const waits: number[] = [];
   for (let i = 0; i < 5; i++) {
@@ -9,7 +9,10 @@ test("waits grow to the longest, and a later page goes on where the one before w
     schedule.grow();
   }
   expect(waits).toEqual([5_000, 15_000, 45_000, 60_000, 60_000]);
-  expect(new FlushSchedule(5_000, 60_000, 45_000).waitMs).toBe(45_000);
+  const at = (ageMs: number): number => new FlushSchedule(5_000, 60_000, ageMs).waitMs;
+  expect([0, 4_999, 5_000, 19_999, 20_000, 64_999, 65_000, 600_000].map(at)).toEqual([
+    5_000, 5_000, 15_000, 15_000, 45_000, 45_000, 60_000, 60_000,
+  ]);
 });
 
 test("ten minutes of activity take no more than 13 uploads, the last at the page's end", () => {
@@ -23,7 +26,7 @@ test("ten minutes of activity take no more than 13 uploads, the last at the page
 });
 
 test("errors are in a hurry, but less and less", () => {
-  const schedule = new FlushSchedule(5_000, 60_000, 60_000);
+  const schedule = new FlushSchedule(5_000, 60_000, 600_000);
   const waits: number[] = [];
   for (let i = 0; i < 5; i++) {
     waits.push(schedule.hurryMs);

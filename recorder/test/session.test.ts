@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { END_MARGIN_MS, IDLE_MS, parseRecord, SharedSession } from "../src/session.js";
 import { SafeStorage } from "../src/storage.js";
-import { enterPage, noteWait } from "../src/tab.js";
+import { enterPage } from "../src/tab.js";
 import { brokenStorage, memoryStorage } from "./storage.js";
 
 const HOUR_MS = 3_600_000;
@@ -81,27 +81,17 @@ test.each(["blocked", "full", "absent"] as const)(
     const session = shared.open(START_MS, HOUR_MS);
     shared.touch(session, START_MS + 10 * 60_000);
     expect(shared.open(START_MS + 20 * 60_000, HOUR_MS)).toEqual(session);
-    expect(() =>
-      enterPage(new SafeStorage(brokenStorage(how)), "AAAAAAAA", session.id),
-    ).not.toThrow();
+    expect(() => enterPage(new SafeStorage(brokenStorage(how)), "AAAAAAAA")).not.toThrow();
   },
 );
 
-test("a tab keeps its label and knows the page before, and its wait in the same session", () => {
+test("a tab keeps its label and knows the page before", () => {
   const storage = new SafeStorage(() => browser);
-  const [one, two] = [tab().open(START_MS, HOUR_MS).id, tab().open(0, HOUR_MS).id];
-  const first = enterPage(storage, "AAAAAAAA", one);
+  const first = enterPage(storage, "AAAAAAAA");
   expect(first).toEqual({ id: expect.stringMatching(/^[0-9A-Za-z]{8}$/) });
-  noteWait(storage, 15_000);
-  expect(enterPage(storage, "BBBBBBBB", one)).toEqual({
-    id: first.id,
-    previousPage: "AAAAAAAA",
-    waitMs: 15_000,
-  });
-  noteWait(storage, 45_000);
-  expect(enterPage(storage, "CCCCCCCC", two).waitMs).toBeUndefined();
+  expect(enterPage(storage, "BBBBBBBB")).toEqual({ id: first.id, previousPage: "AAAAAAAA" });
   browser.setItem("tapedeck.tab", "<script> ../..");
-  expect(enterPage(storage, "DDDDDDDD", two).previousPage).toBeUndefined();
+  expect(enterPage(storage, "DDDDDDDD").previousPage).toBeUndefined();
 });
 
 test("why a session is kept is known to the pages that come, until it is over", () => {

@@ -1,8 +1,9 @@
 /** Pages that change what the recorder stands on. */
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
-import { projectConfig } from "./edge.js";
+import { KEY, projectConfig } from "./edge.js";
 import { context, edge, flush, open, recording, site, uploaded } from "./setup.js";
 
 test("a library that puts its own into arrays, functions and elements finds and leaves them as it made them", async () => {
@@ -56,32 +57,47 @@ test("a form whose fields stand for its own members is recorded as it is", async
   for (const seen of ["SHOWN", "CHANGED", "LATER"]) expect(text).toContain(seen);
 });
 
-test("a page in zones: each callback runs in the zone that it was made in", async () => {
-  await context.addInitScript({
-    content: `
-      // What zone.js does to promises, timers and observers, in few lines.
-      window.Zone = { current: { name: "root" } };
-      const enter = (zone, fn) => function (...args) { const before = Zone.current; Zone.current = zone;
-        try { return fn.apply(this, args) } finally { Zone.current = before } };
-      const then = Promise.prototype.then;
-      Promise.prototype.then = function (a, b) { const zone = Zone.current;
-        return then.call(this, a && enter(zone, a), b && enter(zone, b)) };
-      const timer = window.setTimeout;
-      window.setTimeout = (fn, ...rest) => timer(enter(Zone.current, fn), ...rest);
-      const Observer = window.MutationObserver;
-      window.MutationObserver = function (fn) { return new Observer(enter(Zone.current, fn)) };
-      window.MutationObserver.prototype = Observer.prototype;
-      window.inZone = (name, fn) => enter({ name }, fn)();`,
-  });
-  const page = await open();
-  await recording(page);
-  const zone = await page.evaluate(
-    "new Promise((resolve) => inZone('page', () => fetch('/x').then(() => resolve(Zone.current.name))))",
+test("a page with zone.js: each callback runs in its zone, and nothing of ours does", async () => {
+  site.documents.set(
+    "/zone.js",
+    readFileSync(new URL("../bundles/zone.umd.js", import.meta.resolve("zone.js")), "utf8"),
   );
-  expect(zone).toBe("page");
-  await page.evaluate(() => document.body.append("CHANGED"));
+  site.documents.set(
+    "/zoned",
+    `<!doctype html><html><head><script src="/zone.js"></script>
+     <script src="/tapedeck.js" data-key="${KEY}" data-edge="${edge.origin}" data-mask-text="false"></script></head><body></body></html>`,
+  );
+  const page = await open("/zoned");
+  await recording(page);
+  const seen = await page.evaluate(`new Promise((resolve) => {
+    const tasks = [];
+    const zone = Zone.current.fork({
+      name: "page",
+      onScheduleTask: (parent, current, target, task) => { tasks.push(task.source); return parent.scheduleTask(target, task); },
+    });
+    const where = [];
+    const here = () => where.push(Zone.current.name);
+    zone.run(() => fetch("/x").then(() => {
+      here();
+      const xhr = new XMLHttpRequest();
+      xhr.open("GET", "/y");
+      xhr.onloadend = () => {
+        here();
+        setTimeout(() => {
+          here();
+          // What the recorder makes of a change is none of the page's tasks.
+          tasks.length = 0;
+          document.body.append("CHANGED");
+          Zone.root.run(() => setTimeout(() => resolve({ where, tasks }), 200));
+        });
+      };
+      xhr.send();
+    }));
+  })`);
+  expect(seen).toEqual({ where: ["page", "page", "page"], tasks: [] });
   await flush(page);
   expect(edge.uploads.map(({ ndjson }) => ndjson).join()).toContain("CHANGED");
+  await uploaded(page, "both requests", () => edge.payloads("tapedeck.request").length === 2);
 });
 
 test("wrappers of fetch, XHR, history and console, before and after ours, all see every call once", async () => {

@@ -1,6 +1,7 @@
 /** Sessions over hosts, tabs, caches and storage that fails. */
 import type { Browser } from "playwright-core";
 import { chromium } from "playwright-core";
+import puppeteer from "puppeteer-core";
 import { expect, test } from "vitest";
 import { chromiumPath } from "../../../tests/harness/browser.js";
 import { projectConfig } from "./edge.js";
@@ -93,6 +94,48 @@ test("a page that is drawn ahead is nobody's until it is looked at", async () =>
   expect(await page.evaluate(() => localStorage.length)).toBe(0);
   await page.evaluate("look()");
   await recording(page);
+});
+
+test("a page that the browser draws ahead by speculation rules is recorded from when it is looked at", async () => {
+  site.pages.set(
+    "/rules",
+    `<a href="/ahead">ahead</a><script type="speculationrules">{"prerender":[{"urls":["/ahead"],"eagerness":"immediate"}]}</script>`,
+  );
+  site.pages.set(
+    "/ahead",
+    `<h1>Ahead</h1><script>document.addEventListener("prerenderingchange", () => fetch("/activated"))</script>`,
+  );
+  // Playwright holds such a page back as a target that it does not know.
+  const browser = await puppeteer.launch({ executablePath: chromiumPath(), args: QUIET });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${site.origin}/rules`);
+    await edge.until("the page to be drawn ahead", () =>
+      site.requests.find(
+        ({ url, headers }) => url === "/ahead" && `${headers["sec-purpose"]}`.includes("prerender"),
+      ),
+    );
+    await edge.until(
+      "its script",
+      () => site.requests.filter(({ url }) => url === "/tapedeck.js")[1],
+    );
+    const ofAhead = () =>
+      edge.payloads("tapedeck.session").filter(({ url }) => url.endsWith("/ahead"));
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+    await page.evaluate(() => Tapedeck.flush());
+    expect(ofAhead()).toEqual([]);
+    const before = Date.now();
+    await page.evaluate(() => void setTimeout(() => document.querySelector("a")?.click()));
+    await edge.until("its session", () => ofAhead()[0]);
+    expect(site.requests.map(({ url }) => url)).toContain("/activated");
+    const snapshot = edge.uploads
+      .flatMap(({ events }) => events)
+      .find(({ type, timestamp }) => type === 2 && timestamp >= before);
+    expect(JSON.stringify(snapshot)).toContain("Ahead");
+    expect(new Set(edge.uploads.map(({ session }) => session)).size).toBe(1);
+  } finally {
+    await browser.close();
+  }
 });
 
 test("a refusal in one tab ends the recording in the others", async () => {

@@ -9,6 +9,8 @@ export class Site {
   options = "";
   /** What was asked for. */
   requests: IncomingMessage[] = [];
+  /** Whole documents by path, which embed what they like. */
+  readonly documents = new Map<string, string>();
   /** Headers of every page. */
   headers: Record<string, string> = {};
 
@@ -28,6 +30,7 @@ export class Site {
       const page = pages.get(path);
       const found =
         scripts.get(path.slice(1)) ??
+        site.documents.get(path) ??
         (page === undefined ? undefined : html(page, edge, site.options));
       response.writeHead(found === undefined ? 404 : 200, {
         "Content-Type": path.endsWith(".js") ? "text/javascript" : "text/html; charset=utf-8",
@@ -46,6 +49,7 @@ export class Site {
 
   reset(): void {
     this.pages.clear();
+    this.documents.clear();
     this.pages.set("/", "<h1>Welcome</h1>");
     this.options = 'data-mask-text="false"';
     this.headers = {};
