@@ -65,7 +65,7 @@ async function sessionWith(peer: Peer): Promise<Session> {
     const uploads = served.uploads.filter((upload) => RECORDINGS[peer.name]?.(upload));
     const latest = uploads.at(-1);
     const lost_ms =
-      peer.name === "tapedeck" && latest ? killed_ms - Math.max(...timesOf(latest)) : 0;
+      peer.name === "tapedeck" && latest ? killed_ms - Math.max(...uploads.flatMap(timesOf)) : 0;
     return { name: peer.name, uploads, lost_s: lost_ms / 1_000 };
   } finally {
     await launched.kill();
@@ -73,12 +73,21 @@ async function sessionWith(peer: Peer): Promise<Session> {
   }
 }
 
-/** When what an upload of ours holds happened. */
+/** rrweb's sources of what a visitor does: pointer, clicks, scrolling, input. */
+const DONE = new Set([1, 2, 3, 5]);
+
+/** When the visitor did what an upload of ours holds. A tab that nobody looks at may wait with what its page did. */
 function timesOf({ body }: Upload): number[] {
   const lines = gunzipSync(body.subarray(body.indexOf(0x0a) + 1))
     .toString("utf8")
     .trimEnd();
-  return lines.split("\n").map((line) => JSON.parse(line).timestamp as number);
+  return lines
+    .split("\n")
+    .map(
+      (line) => JSON.parse(line) as { type: number; timestamp: number; data: { source: number } },
+    )
+    .filter(({ type, data }) => type === 3 && DONE.has(data.source))
+    .map(({ timestamp }) => timestamp);
 }
 
 const all = await peers();
@@ -109,9 +118,9 @@ const kib = (session: Session): number => bytesOf(session) / 1024 / MINUTES;
 const told = [ours, ...theirs]
   .map((one) => `${one.name} ${kib(one).toFixed(1)} in ${one.uploads.length} uploads`)
   .join(", ");
-/** How old the oldest event was when it arrived: so much is lost by whoever is killed a moment before. */
+/** How old the oldest thing done was when it arrived: so much is lost by whoever is killed a moment before. */
 const waits = ours.uploads.map(
-  (upload) => (upload.arrived_ms - Math.min(...timesOf(upload))) / 1_000,
+  (upload) => (upload.arrived_ms - Math.min(upload.arrived_ms, ...timesOf(upload))) / 1_000,
 );
 console.log(told, waits.map(Math.round).join(" "));
 
@@ -135,7 +144,7 @@ figure(
   "s",
   // The longest wait, and what it takes to compress and send.
   62,
-  `the oldest event that an upload brought, when it arrived: who is killed just before loses as much. A browser that was killed at the session's end lost ${ours.lost_s.toFixed(1)} s`,
+  `the oldest thing the visitor did that an upload brought, when it arrived: who is killed just before loses as much. A browser that was killed at the session's end lost ${ours.lost_s.toFixed(1)} s`,
 );
 figure(
   "heap_x",

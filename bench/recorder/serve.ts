@@ -84,7 +84,7 @@ function answerTo(path: string): unknown {
       sessionRecording: { endpoint: "/s/", consoleLogRecordingEnabled: true },
     };
   if (path === "/s/") return { status: 1 };
-  if (path === "/ingest/v1/web/start")
+  if (path.endsWith("/v1/web/start"))
     return {
       token: "token",
       userUUID: "user",
@@ -95,6 +95,6 @@ function answerTo(path: string): unknown {
       compressionThreshold: 24_000,
       startTimestamp: Date.now(),
     };
-  if (path === "/ingest/v1/web/tags") return { tags: [] };
+  if (path.endsWith("/v1/web/tags")) return { tags: [] };
   return { id: "0" };
 }
