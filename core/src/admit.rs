@@ -1,6 +1,7 @@
 //! The decision on one upload: every check of `spec/upload.md`, in its order.
 
 use std::borrow::Cow;
+use std::str::Utf8Error;
 
 use sha2::{Digest, Sha256};
 
@@ -172,28 +173,89 @@ pub fn check_body_bytes(bytes: u64, limits: &Limits) -> Result<(), Refusal> {
     if bytes > max as u64 { Err(Refusal::CompressedBytes { found: bytes, max }) } else { Ok(()) }
 }
 
+/// What is decided of a batch before its name is known.
+#[derive(Debug)]
+pub enum Decision<'a, 'p> {
+    /// It is to be stored.
+    Keep(Box<Kept<'a, 'p>>),
+    /// As [`Admission::Drop`].
+    Drop(DropReason),
+    /// As [`Admission::Refuse`].
+    Refuse(Refusal),
+}
+
+/// A batch that is to be stored, and lacks its hash: a third of the work, which a platform may do faster than we.
+#[derive(Debug)]
+pub struct Kept<'a, 'p> {
+    project: &'p ProjectConfig,
+    session: SessionId,
+    header: Header,
+    metadata: Vec<(&'static str, String)>,
+    text: Cow<'a, str>,
+    as_it_came: Option<&'a [u8]>,
+    events: usize,
+}
+
 /// Decides on one upload. Works in memory bounded by the project's limits: the body, the inflated batch, and one more
 /// compressed copy only where the client's bytes cannot be stored as they came.
 #[must_use]
 pub fn admit<'a>(facts: &RequestFacts<'_>, body: &'a [u8], project: &ProjectConfig) -> Admission<'a> {
     match decide(facts, body, project) {
-        Ok(admission) => admission,
-        Err(refusal) => Admission::Refuse(refusal),
+        Decision::Keep(kept) => {
+            let sha256 = Sha256::digest(kept.text());
+            Admission::Store(Box::new(kept.into_chunk(&sha256.into())))
+        }
+        Decision::Drop(reason) => Admission::Drop(reason),
+        Decision::Refuse(refusal) => Admission::Refuse(refusal),
     }
 }
 
-fn decide<'a>(
+/// [`admit`] but for the hash, for those who have a faster one: [`Kept::into_chunk`] does the rest.
+#[must_use]
+pub fn decide<'a, 'p>(
     facts: &RequestFacts<'_>,
     body: &'a [u8],
-    project: &ProjectConfig,
-) -> Result<Admission<'a>, Refusal> {
+    project: &'p ProjectConfig,
+) -> Decision<'a, 'p> {
+    try_decide(facts, body, project).unwrap_or_else(Decision::Refuse)
+}
+
+impl<'a> Kept<'a, '_> {
+    /// The batch as it was received, inflated: what is to be hashed.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// What is to be stored, and where. `sha256` is that of [`Kept::text`].
+    #[must_use]
+    pub fn into_chunk(self, sha256: &[u8; 32]) -> Chunk<'a> {
+        let Self { project, session, header, metadata, text, as_it_came, events } = self;
+        // The name is that of what was received: a retry meets its object whatever the scrubbing rules became meanwhile.
+        let name = ChunkName { page: header.page, seq: header.seq, hash: ContentHash::of_digest(sha256) };
+        let Cleaned { text: clean, counts: scrubbed } = clean(&text, project);
+        let body = match (clean, as_it_came) {
+            (None, Some(gzip)) => Cow::Borrowed(gzip),
+            (None, None) => Cow::Owned(deflate(text.as_bytes())),
+            (Some(clean), _) => Cow::Owned(deflate(clean.as_bytes())),
+        };
+        let key = ChunkKey { project: project.project.clone(), session, name };
+        Chunk { key, body, metadata, scrubbed, events, inflated_bytes: text.len() }
+    }
+}
+
+fn try_decide<'a, 'p>(
+    facts: &RequestFacts<'_>,
+    body: &'a [u8],
+    project: &'p ProjectConfig,
+) -> Result<Decision<'a, 'p>, Refusal> {
     let limits = &project.limits;
     check_body_bytes(body.len() as u64, limits)?;
     if !project.origins.iter().any(|pattern| pattern.allows(facts.origin)) {
         return Err(Refusal::Origin { found: facts.origin.map(|o| o.chars().take(200).collect()) });
     }
     if project.bots == BotPolicy::Drop && facts.user_agent.is_some_and(is_bot) {
-        return Ok(Admission::Drop(DropReason::Bot));
+        return Ok(Decision::Drop(DropReason::Bot));
     }
     let (header, batch) = parse_upload(body)?;
     if batch.len() > limits.compressed_bytes_max {
@@ -206,40 +268,34 @@ fn decide<'a>(
         return Err(Refusal::Clock { sent_ms: header.sent_ms, start_ms });
     }
     if header.sent_ms.saturating_sub(start_ms) > limits.session_ms_max {
-        return Ok(Admission::Drop(DropReason::SessionTooLong));
+        return Ok(Decision::Drop(DropReason::SessionTooLong));
     }
     if !has_consent(facts, &header, project) {
-        return Ok(Admission::Drop(DropReason::Consent));
+        return Ok(Decision::Drop(DropReason::Consent));
     }
     let reason = believed_reason(facts, &header, &session, project);
     if let Some(reason) = decide_keeping(facts, &header, &session, reason, project) {
-        return Ok(Admission::Drop(reason));
+        return Ok(Decision::Drop(reason));
     }
 
     let Opened { text, as_it_came } = open_batch(batch, limits)?;
-    let text =
-        std::str::from_utf8(&text).map_err(|error| Refusal::Utf8 { valid_bytes: error.valid_up_to() })?;
-    let Events { count: events, on_excluded_page } = check_events(text, start_ms, header.sent_ms, project)?;
+    let text = into_text(text)?;
+    let Events { count: events, on_excluded_page } = check_events(&text, start_ms, header.sent_ms, project)?;
     if on_excluded_page {
-        return Ok(Admission::Drop(DropReason::ExcludedPage));
+        return Ok(Decision::Drop(DropReason::ExcludedPage));
     }
-    // The name is that of what was received: a retry meets its object whatever the scrubbing rules became meanwhile.
-    let hash = ContentHash::of_digest(&Sha256::digest(text));
-    let Cleaned { text: clean, counts: scrubbed } = clean(text, project);
-    let body = match (clean, as_it_came) {
-        (None, Some(gzip)) => Cow::Borrowed(gzip),
-        (None, None) => Cow::Owned(deflate(text.as_bytes())),
-        (Some(clean), _) => Cow::Owned(deflate(clean.as_bytes())),
-    };
-    let name = ChunkName { page: header.page.clone(), seq: header.seq, hash };
-    Ok(Admission::Store(Box::new(Chunk {
-        key: ChunkKey { project: project.project.clone(), session, name },
-        body,
-        metadata: metadata(facts, &header, reason),
-        scrubbed,
-        events,
-        inflated_bytes: text.len(),
-    })))
+    let metadata = metadata(facts, &header, reason);
+    Ok(Decision::Keep(Box::new(Kept { project, session, header, metadata, text, as_it_came, events })))
+}
+
+fn into_text(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Refusal> {
+    let refusal = |error: Utf8Error| Refusal::Utf8 { valid_bytes: error.valid_up_to() };
+    match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(refusal),
+        Cow::Owned(bytes) => {
+            String::from_utf8(bytes).map(Cow::Owned).map_err(|error| refusal(error.utf8_error()))
+        }
+    }
 }
 
 /// Whether the visitor may be recorded. Who was asked and agreed has said more than the browser's general wish.

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-/// Deepest nesting of an event. A page 1,000 elements deep makes 2,000; browsers' parsers stop at 512 elements.
-pub const DEPTH_MAX: usize = 4096;
+pub use tapedeck_scan::event::DEPTH_MAX;
+use tapedeck_scan::event::{Fields, quick_event};
 
 /// rrweb's event types that rules depend on (`EventType` in @rrweb/types).
 pub mod event_type {
@@ -33,36 +33,52 @@ pub enum EventLineError {
 }
 
 /// An event, its `data` unparsed.
-#[derive(Debug, Deserialize)]
-pub struct EventLine<'a> {
-    /// rrweb's event type.
-    #[serde(rename = "type")]
-    pub event_type: u8,
-    /// When it happened, Unix milliseconds.
-    #[serde(rename = "timestamp", deserialize_with = "milliseconds")]
-    pub at_ms: i64,
-    /// What happened, as it was written.
-    #[serde(borrow)]
-    pub data: Option<&'a RawValue>,
-}
+pub type EventLine<'a> = Fields<'a>;
 
 /// Type, time and raw data of one line.
 ///
 /// # Errors
 /// [`EventLineError`]; nesting is checked before anything is parsed, so that no parser behind this one recurses too deeply.
 pub fn parse_event_line(line: &str) -> Result<EventLine<'_>, EventLineError> {
+    match quick_event(line) {
+        Some(event) => Ok(event),
+        None => parse_closely(line),
+    }
+}
+
+/// The same, of whatever is allowed, and with what is wrong.
+fn parse_closely(line: &str) -> Result<EventLine<'_>, EventLineError> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(rename = "type")]
+        event_type: u8,
+        #[serde(rename = "timestamp", deserialize_with = "milliseconds")]
+        at_ms: i64,
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+    }
     if is_too_deep(line.as_bytes()) {
         return Err(EventLineError::Depth);
     }
-    Ok(serde_json::from_str(line)?)
+    let Wire { event_type, at_ms, data } = serde_json::from_str(line)?;
+    Ok(Fields { event_type, at_ms, data: data.map(RawValue::get) })
 }
 
 /// The lines of a batch: what newlines end, the last one also without. An empty line in between stays, and is no event.
 pub fn lines(batch: &str) -> impl Iterator<Item = &str> {
     let batch = batch.strip_suffix('\n').unwrap_or(batch);
-    // `split` gives one empty piece for an empty text; an empty batch has no lines.
+    // An empty batch has no lines.
     let batch = (!batch.is_empty()).then_some(batch);
-    batch.into_iter().flat_map(|batch| batch.split('\n'))
+    let mut rest = batch;
+    std::iter::from_fn(move || {
+        let batch = rest?;
+        let (line, more) = match memchr::memchr(b'\n', batch.as_bytes()) {
+            Some(end) => (&batch[..end], Some(&batch[end + 1..])),
+            None => (batch, None),
+        };
+        rest = more;
+        Some(line)
+    })
 }
 
 /// Unix milliseconds from any JSON number; fractions are cut off.
@@ -137,7 +153,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(line: &str, expected: Option<(u8, i64)>) {
-        let found = parse_event_line(line).ok().map(|event| (event.event_type, event.at_ms));
+        let event = parse_event_line(line).ok();
+        assert_eq!(event, parse_closely(line).ok(), "{line:.200}");
+        let found = event.map(|event| (event.event_type, event.at_ms));
         assert_eq!(found, expected, "{line:.200}");
     }
 
@@ -192,6 +210,74 @@ mod tests {
         check("a\nb\n", &["a", "b"]);
         check("a\n\nb", &["a", "", "b"]);
         check("a\n\n", &["a", ""]);
+    }
+
+    /// Events as recorders write them, and what is nearly that.
+    fn any_event() -> impl Strategy<Value = String> {
+        let scalar = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            Just("false".to_owned()),
+            r"-?(0|[1-9][0-9]{0,16}|00)(\.[0-9]{0,3})?([eE][+-]?[0-9]{0,2})?",
+            r#""([a-z €]{0,20}|\\([bfnrt"/\\x]|u[0-9a-fA-F]{3,4})|.){0,3}""#,
+        ];
+        let value = scalar.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(|v| format!("[{}]", v.join(","))),
+                proptest::collection::vec((r#""[a-z\\]{0,9}""#, inner), 0..4).prop_map(|fields| {
+                    let fields: Vec<String> = fields.iter().map(|(key, v)| format!("{key}:{v}")).collect();
+                    format!("{{{}}}", fields.join(","))
+                }),
+            ]
+        });
+        let key = prop_oneof![
+            3 => Just("type".to_owned()), 3 => Just("timestamp".to_owned()), 3 => Just("data".to_owned()),
+            1 => Just(r"\u0074ype".to_owned()), 1 => "[a-z]{0,4}",
+        ];
+        let number = prop_oneof![3 => "[0-9]{1,3}", 1 => "[0-9]{13}", 1 => "-?[0-9]{1,20}(\\.5)?"];
+        let field = (key, prop_oneof![2 => number.boxed(), 1 => value.boxed()]);
+        proptest::collection::vec(field, 0..5).prop_map(|fields| {
+            let fields: Vec<String> = fields.iter().map(|(key, v)| format!("\"{key}\":{v}")).collect();
+            format!("{{{}}}", fields.join(","))
+        })
+    }
+
+    /// The quick pass is right whenever it says anything.
+    fn is_that_of_serde_json(line: &str) -> Result<(), TestCaseError> {
+        if let Some(event) = quick_event(line) {
+            prop_assert_eq!(Some(event), parse_closely(line).ok(), "{}", line);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_recorders_send_is_read_in_one_pass() {
+        for line in [
+            r#"{"type":3,"timestamp":1700000000123,"data":{"source":0,"texts":[],"attributes":[{"id":-6,"x":1.5e-7,"y":""}]}}"#,
+            r#"{"timestamp":17,"type":255,"data":[[],{},[{}],true,false,null,"\\\"\u00e9"]}"#,
+            r#"{"type":2,"data":null,"timestamp":17,"delay":-0}"#,
+        ] {
+            assert_eq!(quick_event(line), parse_closely(line).ok(), "{line}");
+            assert!(quick_event(line).is_some(), "{line}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn the_quick_pass_is_never_wrong(line in any_event(), at in any::<prop::sample::Index>(), c in "[{}\\[\\]\",:\\\\0e. \n\u{1}]") {
+            is_that_of_serde_json(&line)?;
+            // One sign more, and one less.
+            let place = at.index(line.len());
+            if line.is_char_boundary(place) {
+                is_that_of_serde_json(&format!("{}{c}{}", &line[..place], &line[place..]))?;
+                let mut less = line.clone();
+                less.remove(place);
+                is_that_of_serde_json(&less)?;
+                is_that_of_serde_json(&line[..place])?;
+            }
+        }
     }
 
     proptest! {

@@ -66,7 +66,7 @@ fn address<'a>(event: &EventLine<'a>) -> Option<Cow<'a, str>> {
         #[serde(borrow)]
         to: Cow<'a, str>,
     }
-    let data = event.data?.get();
+    let data = event.data?;
     match event.event_type {
         event_type::META => Some(serde_json::from_str::<Meta<'_>>(data).ok()?.href),
         event_type::CUSTOM => {

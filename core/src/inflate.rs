@@ -10,7 +10,7 @@ use flate2::bufread::{GzDecoder, GzEncoder};
 pub const RATIO_FREE_BYTES: usize = 1024 * 1024;
 
 /// Inflated at a time between two looks at the limits.
-const STEP_BYTES: usize = 64 * 1024;
+const STEP_BYTES: usize = 256 * 1024;
 
 /// Why gzip bytes were not inflated. The client can mend it.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,8 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`InflateError`]; limits are found as soon as they are crossed, never after the whole was inflated.
 pub fn inflate(gzip: &[u8], bytes_max: usize, ratio_max: usize) -> Result<Inflated, InflateError> {
-    let mut bytes = Vec::with_capacity(expected_bytes(gzip).min(bytes_max));
+    // With room for the read that finds nothing more.
+    let mut bytes = Vec::with_capacity(expected_bytes(gzip).min(bytes_max) + 1);
     let mut rest = gzip;
     let mut members = 0;
     loop {
@@ -77,9 +78,13 @@ pub fn inflate(gzip: &[u8], bytes_max: usize, ratio_max: usize) -> Result<Inflat
         loop {
             let inflated = bytes.len();
             // One more than allowed, so that reaching the limit and crossing it differ.
-            let step = STEP_BYTES.min(bytes_max + 1 - inflated) as u64;
+            let room = Some(bytes.capacity() - inflated).filter(|room| *room > 0).unwrap_or(STEP_BYTES);
+            let step = STEP_BYTES.min(room).min(bytes_max + 1 - inflated);
+            bytes.resize(inflated + step, 0);
             let damaged = |source| InflateError::Damaged { member: members, inflated, source };
-            if decoder.by_ref().take(step).read_to_end(&mut bytes).map_err(damaged)? == 0 {
+            let more = decoder.read(&mut bytes[inflated..]).map_err(damaged)?;
+            bytes.truncate(inflated + more);
+            if more == 0 {
                 break;
             }
             if bytes.len() > bytes_max {

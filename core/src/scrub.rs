@@ -1,19 +1,19 @@
 //! What nobody should store, overwritten inside a batch's JSON strings: card numbers, tokens, addresses.
 //!
 //! The recorder masks first; this does not rely on it. A match is overwritten by as many characters, in as many bytes, and
-//! everything else stays as it was written: nothing is serialised again. Fast looks at the raw bytes ([`may_hold`]) pick
-//! the few lines that could hold something; only of those are strings decoded, so that no escape can hide a match.
+//! everything else stays as it was written: nothing is serialised again. One pass over the raw bytes ([`suspects`]) finds
+//! the few places that could hold something; only strings around those are decoded, so that no escape can hide a match.
 
 mod card;
 mod expression;
 mod iban;
 mod strings;
+mod suspects;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::AhoCorasick;
 use regex_automata::hybrid::BuildError;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,7 @@ use card::{begins_word, card_numbers, stands_alone};
 use expression::Expression;
 use iban::ibans;
 use strings::{Decoded, is_overwritten, json_strings, overwrite};
+use suspects::{may_hold, may_hold_secret, next_suspect};
 
 /// Most patterns of a project.
 pub const PATTERNS_MAX: usize = 20;
@@ -169,28 +170,56 @@ impl Scrubber {
     /// the usual case. `batch` is lines of valid JSON.
     #[must_use]
     pub fn scrub(&self, batch: &str) -> Option<Scrubbed> {
+        let bytes = batch.as_bytes();
         let mut text: Option<Vec<u8>> = None;
         let mut counts = ScrubCounts::new();
-        let mut start = 0;
-        for line in batch.split_inclusive('\n') {
-            if !self.patterns.is_empty() || may_hold(line.as_bytes()) {
-                // The customer's own id for the visitor stays.
-                let exempt = user_value(line);
-                for string in json_strings(line.as_bytes()) {
-                    if exempt.as_ref().is_some_and(|exempt| exempt.contains(&string.start)) {
-                        continue;
-                    }
-                    if let Some(raw) = self.scrub_string(&line.as_bytes()[string.clone()], &mut counts) {
-                        let text = text.get_or_insert_with(|| batch.as_bytes().to_vec());
-                        text[start + string.start..start + string.end].copy_from_slice(&raw);
-                    }
-                }
+        let mut from = 0;
+        // A project's own patterns may match anywhere.
+        let next = |from| {
+            if self.patterns.is_empty() {
+                next_suspect(bytes, from, &self.query_names)
+            } else {
+                Some(from).filter(|from| *from < bytes.len())
             }
-            start += line.len();
+        };
+        while let Some(suspect) = next(from) {
+            let start = memchr::memrchr(b'\n', &bytes[..suspect]).map_or(0, |newline| newline + 1);
+            let end =
+                memchr::memchr(b'\n', &bytes[suspect..]).map_or(bytes.len(), |length| suspect + length + 1);
+            self.scrub_line(&batch[start..end], start, bytes, &mut text, &mut counts);
+            from = end;
         }
         // Characters were replaced by characters, so the text is UTF-8 as before.
         let text = String::from_utf8(text?).ok()?;
         Some(Scrubbed { text, counts })
+    }
+
+    /// Overwrites what is to be overwritten in the line that begins at `start` of the batch.
+    fn scrub_line(
+        &self,
+        line: &str,
+        start: usize,
+        batch: &[u8],
+        text: &mut Option<Vec<u8>>,
+        counts: &mut ScrubCounts,
+    ) {
+        // The customer's own id for the visitor stays.
+        let exempt = user_value(line);
+        for string in json_strings(line.as_bytes()) {
+            if exempt.as_ref().is_some_and(|exempt| exempt.contains(&string.start)) {
+                continue;
+            }
+            // With its quote, so that what is looked for by three bytes is found at its end.
+            if self.patterns.is_empty()
+                && !may_hold(&line.as_bytes()[string.start..=string.end], &self.query_names)
+            {
+                continue;
+            }
+            if let Some(raw) = self.scrub_string(&line.as_bytes()[string.clone()], counts) {
+                let text = text.get_or_insert_with(|| batch.to_vec());
+                text[start + string.start..start + string.end].copy_from_slice(&raw);
+            }
+        }
     }
 
     /// The content of a JSON string with everything overwritten that should not be stored; `None` if there is nothing. Overwriting
@@ -222,22 +251,16 @@ impl Scrubber {
                 ranges.extend(found);
             }
         };
-        if may_hold_digits(text) {
-            add("card", card_numbers(text));
-            add("iban", ibans(text));
-            add("ssn", social_security_numbers(text));
-        }
-        if memchr::memchr(b'@', text).is_some() {
-            add("email", email_addresses(text));
-        }
-        if SECRET_STARTS.is_match(text) {
+        add("card", card_numbers(text));
+        add("iban", ibans(text));
+        add("ssn", social_security_numbers(text));
+        add("email", email_addresses(text));
+        if may_hold_secret(text) {
             for (kind, expression) in SECRETS.iter() {
                 add(kind, standing_alone(expression, text));
             }
         }
-        if memchr::memchr(b'=', text).is_some() {
-            add("query", self.query_values(text));
-        }
+        add("query", self.query_values(text));
         for (name, expression) in &self.patterns {
             add(name, expression.find_all(text));
         }
@@ -247,17 +270,8 @@ impl Scrubber {
     /// Values of query parameters with a name that is not to be stored.
     fn query_values(&self, text: &[u8]) -> Vec<Range<usize>> {
         memchr::memchr_iter(b'=', text)
-            .filter_map(|equals| {
-                let start = text[..equals]
-                    .iter()
-                    .rposition(|b| !is_query_name(*b))
-                    .filter(|i| matches!(text[*i], b'?' | b'&' | b'#' | b';'))?
-                    + 1;
-                let name = std::str::from_utf8(&text[start..equals]).ok()?.to_ascii_lowercase();
-                let is_listed =
-                    QUERY_NAMES.binary_search(&name.as_str()).is_ok() || self.query_names.contains(&name);
-                is_listed.then(|| equals + 1..end_of_query_value(text, equals + 1))
-            })
+            .filter(|equals| is_listed_name(&text[..*equals], &self.query_names))
+            .map(|equals| equals + 1..end_of_query_value(text, equals + 1))
             .collect()
     }
 }
@@ -275,49 +289,17 @@ fn compile(pattern: &Pattern) -> Result<(String, Arc<Expression>), PatternError>
     Ok((name(), Arc::new(expression)))
 }
 
-/// Whether a line could hold something that is to be overwritten: never wrongly no, and seldom wrongly yes.
-fn may_hold(line: &[u8]) -> bool {
-    memchr::memchr(b'@', line).is_some()
-        || may_hold_digits(line)
-        || memchr::memchr_iter(b'=', line).any(|i| i > 0 && is_query_name(line[i - 1]))
-        || SECRET_STARTS.is_match(line)
-        || may_hold_hidden(line)
-}
-
-/// Whether there is a run of digits and separators long enough for a number of any kind: 11 bytes. Looks at every eighth byte,
-/// since no such run fits between two of those.
-fn may_hold_digits(text: &[u8]) -> bool {
-    const RUN: usize = 8;
-    let is_part = |b: u8| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'.' | 0xc2 | 0xa0);
-    let mut i = RUN - 1;
-    while i < text.len() {
-        if is_part(text[i]) {
-            let start = text[..i].iter().rposition(|b| !is_part(*b)).map_or(0, |before| before + 1);
-            let end = text[i..].iter().position(|b| !is_part(*b)).map_or(text.len(), |after| i + after);
-            if text[start..end].iter().filter(|b| b.is_ascii_digit()).count() >= RUN {
-                return true;
-            }
-            i = end;
-        }
-        i += RUN;
-    }
-    false
-}
-
-/// Whether an escape writes a character that needs none, as only somebody does who hides something: `\u0034`, `\/`.
-fn may_hold_hidden(line: &[u8]) -> bool {
-    memchr::memchr_iter(b'\\', line).any(|i| match line.get(i + 1) {
-        Some(b'/') => true,
-        Some(b'u') => {
-            line.get(i + 2..i + 4) == Some(b"00")
-                && line.get(i + 4).is_some_and(|d| matches!(d, b'2'..=b'7' | b'a' | b'A'))
-        }
-        _ => false,
-    })
-}
-
 fn is_query_name(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'[' | b']' | b'%')
+}
+
+/// Whether a text ends with the name of a query parameter whose values are not to be stored.
+fn is_listed_name(text: &[u8], more_names: &[String]) -> bool {
+    let before = text.iter().rposition(|b| !is_query_name(*b));
+    let Some(before) = before.filter(|i| matches!(text[*i], b'?' | b'&' | b'#' | b';')) else { return false };
+    let name = text[before + 1..].to_ascii_lowercase();
+    QUERY_NAMES.binary_search_by(|listed| listed.as_bytes().cmp(&name)).is_ok()
+        || more_names.iter().any(|listed| listed.as_bytes() == name)
 }
 
 fn end_of_query_value(text: &[u8], start: usize) -> usize {
@@ -326,39 +308,6 @@ fn end_of_query_value(text: &[u8], start: usize) -> usize {
     };
     text[start..].iter().position(ends).map_or(text.len(), |length| start + length)
 }
-
-/// With what secrets of well-known forms begin; which one it is, [`SECRETS`] tells.
-static SECRET_STARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::new([
-        "eyJ",
-        "earer ",
-        "AKIA",
-        "ASIA",
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-        "github_pat_",
-        "glpat-",
-        "xox",
-        "sk_live_",
-        "sk_test_",
-        "rk_live_",
-        "rk_test_",
-        "whsec_",
-        "AIza",
-        "ya29.",
-        "sk-",
-        "SG.",
-        "npm_",
-        "dop_v1_",
-        "shpat_",
-        "hf_",
-        "PRIVATE KEY-----",
-    ])
-    .unwrap_or_else(|error| unreachable!("a fixed list of short literals: {error}"))
-});
 
 /// Secrets by kind.
 static SECRETS: LazyLock<[(&str, Expression); 4]> = LazyLock::new(|| {
@@ -418,10 +367,6 @@ fn social_security_numbers(text: &[u8]) -> Vec<Range<usize>> {
 
 /// Addresses as people write them: RFC 5321 without quotes and literals, and a domain with a top level of letters.
 fn email_addresses(text: &[u8]) -> Vec<Range<usize>> {
-    let is_local = |b: u8| {
-        b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'') || b >= 0x80
-    };
-    let is_domain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || b >= 0x80;
     memchr::memchr_iter(b'@', text)
         .filter_map(|at| {
             let start = text[..at].iter().rposition(|b| !is_local(*b)).map_or(0, |before| before + 1);
@@ -440,6 +385,14 @@ fn email_addresses(text: &[u8]) -> Vec<Range<usize>> {
             is_address.then_some(start..at + 1 + domain.len())
         })
         .collect()
+}
+
+fn is_local(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'') || b >= 0x80
+}
+
+fn is_domain(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || b >= 0x80
 }
 
 /// Endings of files that are no top-level domains: `logo@2x.png`, `vue@3.js`.

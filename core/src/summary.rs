@@ -633,7 +633,7 @@ impl Summariser {
         }
     }
 
-    fn incremental(&mut self, at_ms: i64, index: usize, data: Option<&RawValue>) {
+    fn incremental(&mut self, at_ms: i64, index: usize, data: Option<&str>) {
         #[derive(Deserialize)]
         struct Incremental {
             source: u8,
@@ -645,7 +645,7 @@ impl Summariser {
             y: i32,
         }
         // An incremental event of another form is nothing that is counted here; the player shows what it can.
-        let Some(Ok(incremental)) = data.map(|data| serde_json::from_str::<Incremental>(data.get())) else {
+        let Some(Ok(incremental)) = data.map(serde_json::from_str::<Incremental>) else {
             return;
         };
         match (incremental.source, incremental.interaction) {
@@ -668,14 +668,14 @@ impl Summariser {
         *active = Some((first_ms.min(at_ms), last_ms.max(at_ms)));
     }
 
-    fn custom(&mut self, at_ms: i64, index: usize, data: Option<&RawValue>) {
+    fn custom(&mut self, at_ms: i64, index: usize, data: Option<&str>) {
         #[derive(Deserialize)]
         struct Custom<'a> {
             tag: String,
             #[serde(borrow)]
             payload: Option<&'a RawValue>,
         }
-        let Some(Ok(custom)) = data.map(|data| serde_json::from_str::<Custom<'_>>(data.get())) else {
+        let Some(Ok(custom)) = data.map(serde_json::from_str::<Custom<'_>>) else {
             return;
         };
         if !custom.tag.starts_with("tapedeck.") {
@@ -899,12 +899,12 @@ fn text(payload: &Value, field: &str, chars_max: usize) -> Option<String> {
         .map(|text| bounded(text, chars_max))
 }
 
-fn meta_url(data: Option<&RawValue>) -> Option<String> {
+fn meta_url(data: Option<&str>) -> Option<String> {
     #[derive(Deserialize)]
     struct Meta {
         href: String,
     }
-    serde_json::from_str::<Meta>(data?.get()).ok().map(|meta| meta.href)
+    serde_json::from_str::<Meta>(data?).ok().map(|meta| meta.href)
 }
 
 #[cfg(test)]

@@ -88,12 +88,13 @@ pub(crate) fn sites(tree: &Tree) -> Result<()> {
 
 /// The Worker, to `edge-worker/build/`. It is optimised always: a debug build of it takes as long, and workerd starts slower.
 pub(crate) fn edge(tree: &Tree) -> Result<()> {
-    const INPUTS: [&str; 8] = [
+    const INPUTS: [&str; 9] = [
         "edge-worker",
         "s3-store/src",
         "s3-store/Cargo.toml",
         "core/src",
         "core/Cargo.toml",
+        "core/scan",
         "Cargo.toml",
         "Cargo.lock",
         "xtask/src/wasm.rs",

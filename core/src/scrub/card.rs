@@ -18,6 +18,11 @@ pub(super) fn card_numbers(text: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
+/// Whether a run of nothing but digits is a card number, whatever stands around it.
+pub(super) fn is_possible_card(digits: &[u8]) -> bool {
+    is_card(digits, std::slice::from_ref(&(0..digits.len())))
+}
+
 /// How many of the first groups are a card number.
 fn card_at(text: &[u8], groups: &[Range<usize>]) -> Option<usize> {
     // Longest first: 19 digits in five groups before the 16 in its first four.
@@ -50,7 +55,14 @@ fn is_card(text: &[u8], groups: &[Range<usize>]) -> bool {
     }
     let digits = || groups.iter().flat_map(|group| &text[group.clone()]).map(|digit| u32::from(digit - b'0'));
     let prefix = digits().take(4).fold(0, |number, digit| number * 10 + digit);
-    has_issuer(prefix, length) && luhn(digits().collect::<Vec<_>>().into_iter().rev())
+    has_issuer(prefix, length)
+        && luhn(
+            groups
+                .iter()
+                .rev()
+                .flat_map(|group| text[group.clone()].iter().rev())
+                .map(|digit| u32::from(digit - b'0')),
+        )
 }
 
 /// Issuers' ranges by the first four digits, and the lengths that they give out.

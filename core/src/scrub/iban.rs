@@ -108,8 +108,17 @@ pub(super) fn ibans(text: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
+/// Whether a text begins with an IBAN, whatever stands around it.
+pub(super) fn is_possible_iban(text: &[u8]) -> bool {
+    end_of_iban(text, 0).is_some()
+}
+
 /// Where an IBAN that begins at `start` ends.
 fn iban_at(text: &[u8], start: usize) -> Option<usize> {
+    end_of_iban(text, start).filter(|end| stands_alone(text, start, *end))
+}
+
+fn end_of_iban(text: &[u8], start: usize) -> Option<usize> {
     let country = text.get(start..start + 2)?;
     let check = text.get(start + 2..start + 4)?;
     if !country.iter().all(u8::is_ascii_uppercase) || !check.iter().all(u8::is_ascii_digit) {
@@ -126,7 +135,7 @@ fn iban_at(text: &[u8], start: usize) -> Option<usize> {
         }
         end += 1;
     }
-    (stands_alone(text, start, end) && mod_97(&characters) == 1).then_some(end)
+    (mod_97(&characters) == 1).then_some(end)
 }
 
 /// The number that the characters are with the first four moved to the end and letters as 10 to 35, modulo 97.
