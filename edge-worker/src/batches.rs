@@ -1,6 +1,6 @@
 //! `POST /v1/batches`: `spec/upload.md`.
 
-use tapedeck_core::admit::{Admission, Refusal, RequestFacts, admit, body_bytes_max, check_body_bytes};
+use tapedeck_core::admit::{Decision, Refusal, RequestFacts, body_bytes_max, check_body_bytes, decide};
 use tapedeck_core::config::Limits;
 use tapedeck_core::reply::Reply;
 use tapedeck_core::store::{Created, NewObject, Store};
@@ -10,7 +10,7 @@ use crate::VERSION;
 use crate::answer::Answer;
 use crate::body::{self, BodyError};
 use crate::failure::Failure;
-use crate::fetch::now_ms;
+use crate::fetch::{now_ms, sha256};
 use crate::log::Line;
 use crate::rate_limits;
 use crate::recorder_config::{project_of, unknown_key};
@@ -63,11 +63,13 @@ pub(crate) async fn receive(
         edge: VERSION,
         received_ms: now_ms(),
     };
-    let chunk = match admit(&facts, &body.bytes, &project) {
-        Admission::Store(chunk) => chunk,
-        Admission::Drop(reason) => return Ok(Reply::dropped(reason).into()),
-        Admission::Refuse(refusal) => return Ok(Reply::refused(&refusal).into()),
+    let kept = match decide(&facts, &body.bytes, &project) {
+        Decision::Keep(kept) => kept,
+        Decision::Drop(reason) => return Ok(Reply::dropped(reason).into()),
+        Decision::Refuse(refusal) => return Ok(Reply::refused(&refusal).into()),
     };
+    let hash = sha256(kept.text()).await?;
+    let chunk = kept.into_chunk(&hash);
     line.events = Some(chunk.events);
     line.inflated_bytes = Some(chunk.inflated_bytes);
     line.scrubbed.clone_from(&chunk.scrubbed);

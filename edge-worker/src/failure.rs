@@ -7,6 +7,7 @@ use tapedeck_core::store::StoreError;
 use tapedeck_core::tape::PreambleError;
 
 use crate::access_jwt::KeysError;
+use crate::fetch::DigestError;
 use crate::in_flight::Full;
 use crate::projects::ProjectError;
 use crate::settings::SettingsError;
@@ -69,6 +70,9 @@ pub(crate) enum Failure {
         /// How many came.
         found: usize,
     },
+    /// The platform.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
     /// A reply that has no JSON form.
     #[error("the reply cannot be written")]
     Reply(#[from] serde_json::Error),

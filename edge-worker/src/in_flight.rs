@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Most bytes in flight. 128 MB bear it beside the runtime, the code and the caches (20), and one admission of the largest
-/// batch that a config may allow, inflated into a buffer that doubles (64): admission does not wait for anything, so there is one at a time.
+/// batch that a config may allow, inflated into a buffer that doubles (64): admission waits for nothing but the platform's hash, which is there
+/// before another request goes on, so there is one at a time.
 const BYTES_MAX: usize = 40 * 1024 * 1024;
 
 static IN_FLIGHT: Counter = Counter::new(BYTES_MAX);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
 use url::Url;
 
 /// What sends HTTP requests, and knows the time.
@@ -14,6 +15,14 @@ pub trait Http {
 
     /// Comes back after so many milliseconds.
     fn wait(&self, ms: u32) -> impl Future<Output = ()>;
+
+    /// The SHA-256 of bytes, by whatever is fastest there.
+    ///
+    /// # Errors
+    /// [`HttpError::Network`] where the platform does not do what it promises.
+    fn sha256(&self, bytes: &[u8]) -> impl Future<Output = Result<[u8; 32], HttpError>> {
+        std::future::ready(Ok(Sha256::digest(bytes).into()))
+    }
 
     /// Sends a request and reads its answer, of at most `answer_bytes_max` bytes. Follows no redirect and waits for a bounded time.
     ///

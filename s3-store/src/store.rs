@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rusty_s3::actions::S3Action;
 use rusty_s3::{Bucket, Credentials};
-use sha2::{Digest, Sha256};
 use tapedeck_core::config::StoreLocation;
 use tapedeck_core::store::{Created, Listed, NewObject, Object, Replaced, Store, StoreError};
 use url::Url;
@@ -113,10 +112,15 @@ impl<H: Http> S3Store<H> {
         condition: (&str, &str),
         is_final: fn(u16) -> bool,
     ) -> Result<HttpAnswer, StoreError> {
+        let checksum = self.http.sha256(object.body).await.map_err(|error| StoreError::Unavailable {
+            operation,
+            key: key.to_owned(),
+            reason: error.to_string(),
+        })?;
         let mut headers = vec![
             (condition.0.to_owned(), condition.1.to_owned()),
             ("content-type".to_owned(), object.content_type.to_owned()),
-            ("x-amz-checksum-sha256".to_owned(), STANDARD.encode(Sha256::digest(object.body))),
+            ("x-amz-checksum-sha256".to_owned(), STANDARD.encode(checksum)),
         ];
         let metadata = object.metadata.iter();
         headers.extend(metadata.map(|(name, value)| (format!("{METADATA_PREFIX}{name}"), value.clone())));

@@ -88,13 +88,14 @@ pub(crate) fn sites(tree: &Tree) -> Result<()> {
 
 /// The Worker, to `edge-worker/build/`. It is optimised always: a debug build of it takes as long, and workerd starts slower.
 pub(crate) fn edge(tree: &Tree) -> Result<()> {
-    const INPUTS: [&str; 9] = [
+    const INPUTS: [&str; 10] = [
         "edge-worker",
         "s3-store/src",
         "s3-store/Cargo.toml",
         "core/src",
         "core/Cargo.toml",
         "core/scan",
+        ".cargo/config.toml",
         "Cargo.toml",
         "Cargo.lock",
         "xtask/src/wasm.rs",
