@@ -2,7 +2,8 @@
 //
 // Settings come from the environment: PORT; EDGE, the Worker's folder if it is not edge-worker/; VARS, the name of a file with the Worker's variables as JSON, so that secrets are
 // on no command line; and RATE_LIMITS, limits by binding as JSON. Without that nothing is limited, since all visitors of this
-// machine have one address. It ends when its standard input does: then who started it is gone.
+// machine have one address. CLOCK_SPEED makes the Worker's clock run so many times as fast: tests of what holds for a minute do not
+// wait for one. It ends when its standard input does: then who started it is gone.
 // @ts-check
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -11,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
-const { PORT, VARS, RATE_LIMITS } = process.env;
+const { PORT, VARS, RATE_LIMITS, CLOCK_SPEED } = process.env;
 if (PORT === undefined || VARS === undefined) {
   throw new Error("PORT and VARS must be set");
 }
@@ -51,6 +52,32 @@ const analytics = {
     export default { fetch: () => new Response(null, { status: 404 }) };`,
 };
 
+// Timers keep their pace: only what the Worker reads from the clock is ahead, by more and more. The clock stands still at zero while
+// a Worker's modules are evaluated, so it is told when it began.
+const clock = `
+  const Real = Date, begun = ${Date.now()};
+  const now = () => begun + (Real.now() - begun) * ${Number(CLOCK_SPEED)};
+  globalThis.Date = class extends Real {
+    constructor(...given) {
+      super(...(given.length === 0 ? [now()] : given));
+    }
+    static now() {
+      return now();
+    }
+  };`;
+/** @type {{ type: "ESModule", path: string, contents: string }[]} */
+const clocks =
+  CLOCK_SPEED === undefined
+    ? []
+    : [
+        {
+          type: "ESModule",
+          path: join(dirname(main), "fast.js"),
+          contents: 'import "./clock.js"; export { default } from "./index.js";',
+        },
+        { type: "ESModule", path: join(dirname(main), "clock.js"), contents: clock },
+      ];
+
 // wrangler reads wrangler.toml into the options of Miniflare 4, and Miniflare 5 takes them converted.
 const options = convertV4MiniflareOptions({
   workers: [
@@ -65,6 +92,7 @@ const options = convertV4MiniflareOptions({
       ),
       modulesRoot: dirname(main),
       modules: [
+        ...clocks,
         { type: "ESModule", path: main },
         { type: "CompiledWasm", path: join(dirname(main), "index_bg.wasm") },
       ],
