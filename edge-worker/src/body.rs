@@ -139,3 +139,53 @@ impl Body {
 pub(crate) fn stated_bytes(request: &Request) -> Option<u64> {
     request.headers().get("content-length").ok().flatten()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tapedeck_core::admit::{RequestFacts, admit};
+    use tapedeck_core::config::ProjectConfig;
+    use tapedeck_core::inflate::deflate;
+
+    const BYTES_MAX: usize = 5_000;
+
+    /// What comes of a body that arrives in these pieces.
+    fn outcome<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
+        let mut body = Body { bytes: Vec::new(), reservation: Reservation::new() };
+        for piece in pieces {
+            match body.append(piece, BYTES_MAX) {
+                Ok(()) => {}
+                Err(BodyError::TooLarge { max, .. }) => return format!("over {max}"),
+                Err(error) => return error.to_string(),
+            }
+        }
+        let config = r#"{"version":1,"revision":1,"project":"demo","keys":[],"origins":["*"],"sampling":[{"from_ms":0,"all":1}]}"#;
+        let project = ProjectConfig::parse(config.as_bytes()).expect("a config");
+        format!("{:?}", admit(&RequestFacts::default(), &body.bytes, &project))
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_admission(
+            data in "[ -~]{0,6000}", is_gzip in any::<bool>(), flipped in proptest::option::of(any::<prop::sample::Index>()),
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let header = r#"{"upload":"ZVPxAAABAgMEBQYHCAkKCw","page":"a1B2c3D4","seq":3,"reason":"all","sent":1700000004321}"#;
+            let event = serde_json::json!({"type": 3, "timestamp": 1_700_000_000_000_i64, "data": data}).to_string();
+            let batch = if is_gzip { deflate(event.as_bytes()) } else { event.into_bytes() };
+            let mut whole = [header.as_bytes(), b"\n", &batch].concat();
+            if let Some(flipped) = flipped {
+                let i = flipped.index(whole.len());
+                whole[i] ^= 1;
+            }
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(whole.len() + 1)).collect();
+            cuts.extend([0, whole.len()]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|pair| &whole[pair[0]..pair[1]]);
+            let expected = outcome([&whole[..]]);
+            prop_assert!(flipped.is_some() || expected.starts_with(if whole.len() > BYTES_MAX { "over" } else { "Store" }), "{}", expected);
+            prop_assert_eq!(outcome(pieces), expected);
+        }
+    }
+}
