@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import {
@@ -172,11 +172,9 @@ interface Native {
 
 const files = readdirSync(CORPUS).map((name) => join(CORPUS, name));
 const gzips = files.map((file) => readFileSync(file));
-const local = process.env.TAPEDECK_LOCAL;
-if (local === undefined) throw new Error("run it by `cargo xtask bench edge`");
-const native: Native = JSON.parse(
-  execFileSync(join(dirname(local), "tapedeck-bench"), files, { encoding: "utf8" }),
-);
+const program = process.env.TAPEDECK_BENCH;
+if (program === undefined) throw new Error("run it by `cargo xtask bench edge`");
+const native: Native = JSON.parse(execFileSync(program, files, { encoding: "utf8" }));
 
 const config = {
   version: 1,

@@ -13,7 +13,7 @@ use crate::tree::Tree;
 /// Programs in `bench/` that are no bench.
 const NOT_BENCHES: [&str; 3] = ["frame", "record", "table"];
 
-/// Builds for release, runs one bench or all, and checks that each left a result.
+/// Builds what is measured for release, runs one bench or all, and checks that each left a result.
 pub(crate) fn bench(tree: &Tree, name: Option<&str>) -> Result<()> {
     let all = names(&tree.root.join("bench"))?;
     let names = match name {
@@ -22,17 +22,22 @@ pub(crate) fn bench(tree: &Tree, name: Option<&str>) -> Result<()> {
         Some(name) => bail!("there is no bench {name}, but {}", all.join(", ")),
     };
     needs::ensure(tree, For::Tests)?;
-    parts::build(tree, Profile::Release)?;
+    if names == ["edge"] {
+        // It starts no stack, whose release takes many times as long to build.
+        parts::edge(tree)?;
+        parts::program("tapedeck-bench", Profile::Release)?;
+    } else {
+        parts::build(tree, Profile::Release)?;
+    }
+    let programs = tree.root.join("target").join(Profile::Release.folder());
     for name in &names {
         let result = tree.root.join(format!("bench/results/{name}.json"));
         let before = modified(&result)?;
         // The results' form is checked by what writes them, `bench/frame.ts`.
         let mut run = command(tree.npm_bin("node"), &[&format!("bench/{name}.ts")]);
-        run.env(
-            "TAPEDECK_LOCAL",
-            tree.root.join("target").join(Profile::Release.folder()).join("tapedeck-local"),
-        )
-        .env("CHROME_BIN", needs::find_chromium(tree)?);
+        run.env("TAPEDECK_LOCAL", programs.join("tapedeck-local"))
+            .env("TAPEDECK_BENCH", programs.join("tapedeck-bench"))
+            .env("CHROME_BIN", needs::find_chromium(tree)?);
         step(&format!("bench {name}"), &mut run)?;
         if modified(&result)? == before {
             bail!("bench {name} wrote no {}", result.display());

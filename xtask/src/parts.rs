@@ -119,10 +119,19 @@ pub(crate) fn edge(tree: &Tree) -> Result<()> {
 
 /// The indexer and the local stack.
 pub(crate) fn programs(profile: Profile) -> Result<()> {
+    cargo_build("indexer and local stack", &NATIVE, profile)
+}
+
+/// One program that needs little: shared dependencies with other features than [`NATIVE`]'s are built once more.
+pub(crate) fn program(package: &str, profile: Profile) -> Result<()> {
+    cargo_build(package, &["--package", package], profile)
+}
+
+fn cargo_build(name: &str, packages: &[&str], profile: Profile) -> Result<()> {
     let mut build = cargo(&["build", "--bins"]);
-    build.args(NATIVE);
+    build.args(packages);
     if profile == Profile::Release {
         build.arg("--release");
     }
-    step("indexer and local stack", &mut build)
+    step(name, &mut build)
 }
