@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tapedeck_core::config::Clicks;
 use tapedeck_core::ids::{ContentHash, Seq};
 use tapedeck_core::inflate::deflate;
 use tapedeck_core::manifest::Union;
@@ -134,7 +135,8 @@ fn written() -> Vec<u8> {
     for (name, text) in chunks() {
         let metadata =
             ChunkMetadata { skew_ms: Some(35), country: Some("DE".to_owned()), ..ChunkMetadata::default() };
-        union.insert(summarise(name.clone(), &deflate(text.as_bytes()), metadata).unwrap());
+        union
+            .insert(summarise(name.clone(), &deflate(text.as_bytes()), metadata, Clicks::default()).unwrap());
         writer.chunk(&name, &text).unwrap();
     }
     writer.finish("tapedeck-fixtures/1", union.derive().unwrap()).unwrap()

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 #[cfg(any(test, feature = "memory"))]
+pub mod gated;
+#[cfg(any(test, feature = "memory"))]
 pub mod memory;
 
 /// Why a request to the store did not do what it should.

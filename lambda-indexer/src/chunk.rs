@@ -3,14 +3,14 @@
 use std::io::Read;
 
 use flate2::bufread::GzDecoder;
-use tapedeck_core::config::Limits;
+use tapedeck_core::config::{Clicks, Limits};
 use tapedeck_core::object_key::{ChunkKey, ChunkName};
 use tapedeck_core::store::{Store, StoreError};
 use tapedeck_core::summary::{ChunkMetadata, ChunkSummary, Summariser, SummaryError};
 
 /// Largest object that is read. Above what a client may send: a batch of several gzip members is written anew as one, which
 /// may take more bytes than a better compressor needed.
-const OBJECT_BYTES_MAX: usize = 2 * Limits::CEILING.compressed_bytes_max;
+pub const OBJECT_BYTES_MAX: usize = 2 * Limits::CEILING.compressed_bytes_max;
 
 /// Inflated at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -75,11 +75,15 @@ pub enum Damage {
     Summary(#[from] SummaryError),
 }
 
-/// The summary of a stored chunk; `None` if it is gone, which lifecycle rules and erasure may do at any time.
+/// The summary of a stored chunk by a project's thresholds; `None` if it is gone, which lifecycle rules and erasure may do at any time.
 ///
 /// # Errors
 /// [`ChunkError`], which tells a store that may answer later from a chunk that stays damaged.
-pub async fn read_chunk(store: &impl Store, key: &ChunkKey) -> Result<Option<ChunkSummary>, ChunkError> {
+pub async fn read_chunk(
+    store: &impl Store,
+    key: &ChunkKey,
+    clicks: Clicks,
+) -> Result<Option<ChunkSummary>, ChunkError> {
     let damaged = |source| ChunkError::Damaged { key: key.clone(), source };
     let object = match store.get(&key.to_string(), OBJECT_BYTES_MAX).await {
         Ok(Some(object)) => object,
@@ -88,7 +92,7 @@ pub async fn read_chunk(store: &impl Store, key: &ChunkKey) -> Result<Option<Chu
         Err(error) => return Err(error.into()),
     };
     let metadata = ChunkMetadata::read(|name| object.metadata.get(name).map(String::as_str));
-    summarise(key.name.clone(), &object.body, metadata).map(Some).map_err(damaged)
+    summarise(key.name.clone(), &object.body, metadata, clicks).map(Some).map_err(damaged)
 }
 
 /// The summary of a chunk's bytes. Beside them, memory for [`BUFFER_BYTES`], the longest line that is looked into
@@ -96,13 +100,17 @@ pub async fn read_chunk(store: &impl Store, key: &ChunkKey) -> Result<Option<Chu
 ///
 /// # Errors
 /// [`Damage`].
-pub fn summarise(name: ChunkName, gzip: &[u8], metadata: ChunkMetadata) -> Result<ChunkSummary, Damage> {
+pub fn summarise(
+    name: ChunkName,
+    gzip: &[u8],
+    metadata: ChunkMetadata,
+    clicks: Clicks,
+) -> Result<ChunkSummary, Damage> {
     let bytes = gzip.len() as u64;
-    match feed(gzip, Summariser::new(name.clone(), bytes, metadata.clone())) {
+    let summariser = |name, metadata| Summariser::new(name, bytes, metadata).with_clicks(clicks);
+    match feed(gzip, summariser(name.clone(), metadata.clone())) {
         // No recorder of ours writes such a line. It may take as much memory as it has bytes.
-        Err(Damage::Summary(SummaryError::Long { .. })) => {
-            feed(gzip, Summariser::new(name, bytes, metadata).thorough())
-        }
+        Err(Damage::Summary(SummaryError::Long { .. })) => feed(gzip, summariser(name, metadata).thorough()),
         result => result,
     }
 }
@@ -144,7 +152,8 @@ mod tests {
 
     fn check(gzip: &[u8]) -> Result<ChunkSummary, String> {
         let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
-        summarise(name, gzip, ChunkMetadata::default()).map_err(|damage| damage.to_string())
+        summarise(name, gzip, ChunkMetadata::default(), Clicks::default())
+            .map_err(|damage| damage.to_string())
     }
 
     fn gz(text: &[u8]) -> Vec<u8> {

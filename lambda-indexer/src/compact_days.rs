@@ -11,12 +11,11 @@ use tapedeck_core::user_hash::{UserHash, UserHashKey};
 
 use crate::clock::now_ms;
 use crate::compaction::{CompactError, compact};
+use crate::listing::{KEYS_AT_ONCE, keys};
 use crate::outbox::{Outbox, OutboxError};
+use crate::rules::ProjectRules;
 use crate::shell::{ConfigReadError, Shell};
 use crate::task::Task;
-
-/// Keys of a listing at a time.
-const KEYS_AT_ONCE: usize = 1_000;
 
 /// Why not all days are compacted. It may be repeated.
 #[derive(Debug, thiserror::Error)]
@@ -109,24 +108,16 @@ impl Erased {
         let mut erased = Self {
             sessions: BTreeSet::new(),
             users: BTreeSet::new(),
-            hash_key: shell.config(project).await?.and_then(|config| config.user_hash_key),
+            hash_key: ProjectRules::read(&shell.store, project).await?.user_hash_key,
         };
-        let prefix = format!("erasures/{project}/");
-        let mut after: Option<String> = None;
-        loop {
-            let listed = shell.store.list(&prefix, after.as_deref(), KEYS_AT_ONCE).await?;
-            for object in &listed {
-                if let Ok(key) = object.key.parse::<SessionTombstoneKey>() {
-                    erased.sessions.insert(key.session.to_string());
-                } else if let Ok(key) = object.key.parse::<UserTombstoneKey>() {
-                    erased.users.insert(key.user.as_str().to_owned());
-                }
-            }
-            match listed.last() {
-                Some(last) if listed.len() == KEYS_AT_ONCE => after = Some(last.key.clone()),
-                _ => return Ok(erased),
+        for key in keys(&shell.store, &format!("erasures/{project}/")).await? {
+            if let Ok(key) = key.parse::<SessionTombstoneKey>() {
+                erased.sessions.insert(key.session.to_string());
+            } else if let Ok(key) = key.parse::<UserTombstoneKey>() {
+                erased.users.insert(key.user.as_str().to_owned());
             }
         }
+        Ok(erased)
     }
 
     fn has(&self, table: Table, row: &Row) -> bool {

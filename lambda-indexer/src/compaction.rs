@@ -10,20 +10,15 @@ use sha2::{Digest, Sha256};
 use tapedeck_core::day::Day;
 use tapedeck_core::ids::{IndexFileId, ProjectId};
 use tapedeck_core::object_key::{ReplacedKey, index_day_prefix};
-use tapedeck_core::store::{Listed, NewObject, OwnedStore, Store, StoreError};
+use tapedeck_core::store::{Listed, NewObject, OwnedStore, StoreError};
 use tapedeck_core::tables::{Level, Replaced, Row, Table, fold, plan_fold};
 
+use crate::listing::list_all;
 use crate::parquet_file::{FileError, decode_file};
-use crate::tables::{TableError, write_file};
-
-/// Largest file that is read.
-const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+use crate::tables::{FILE_BYTES_MAX, TableError, write_file};
 
 /// Largest object that names replaced files.
 const REPLACED_BYTES_MAX: usize = 1024 * 1024;
-
-/// Keys of a listing at a time.
-const KEYS_AT_ONCE: usize = 1_000;
 
 /// Why a day's files are not compacted, or not all that could be. Whatever was done stays valid; run it again.
 #[derive(Debug, thiserror::Error)]
@@ -132,19 +127,6 @@ async fn remove_replaced(
         all.extend(replaced.keys);
     }
     Ok(all)
-}
-
-async fn list_all(store: &impl Store, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-    let mut files: Vec<Listed> = Vec::new();
-    loop {
-        let after = files.last().map(|file| file.key.clone());
-        let page = store.list(prefix, after.as_deref(), KEYS_AT_ONCE).await?;
-        let is_last = page.len() < KEYS_AT_ONCE;
-        files.extend(page);
-        if is_last {
-            return Ok(files);
-        }
-    }
 }
 
 #[cfg(test)]

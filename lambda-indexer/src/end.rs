@@ -3,24 +3,25 @@
 
 use std::collections::BTreeSet;
 
-use tapedeck_core::config::Retention;
-use tapedeck_core::ids::{ProjectId, SessionId, SetHash};
-use tapedeck_core::manifest::{Manifest, TapeMark, set_of};
-use tapedeck_core::object_key::{ArchiveClass, ChunkKey, ChunkName, PinKey, QuarantineKey, chunks_prefix};
+use sha2::{Digest, Sha256};
+use tapedeck_core::ids::{ContentHash, ProjectId, SessionId, SetHash};
+use tapedeck_core::manifest::{Manifest, Rules, TapeMark, Union, set_of};
+use tapedeck_core::object_key::{ArchiveClass, ChunkKey, ChunkName, PinKey};
 use tapedeck_core::request::DOCUMENT_BYTES_MAX;
 use tapedeck_core::retention::decide_class;
-use tapedeck_core::store::{OwnedStore, Store, StoreError};
+use tapedeck_core::store::{OwnedStore, StoreError};
 
-use crate::merge::{MergeError, Merged, Permit, Stored, update};
+use crate::anew::{Anew, AnewError};
+use crate::listing::chunks_of;
+use crate::merge::{Basis, MergeError, Merged, Permit, Stored, Update, stored};
 use crate::outbox::{Outbox, OutboxError};
+use crate::quarantine::damaged;
+use crate::rules::ProjectRules;
 use crate::session_tape::{SessionTapeError, delete_others, record};
 use crate::sessions::{ChunksError, merge_chunks};
-use crate::shell::{ConfigReadError, Shell};
+use crate::shell::Shell;
 use crate::task::Task;
 use crate::tombstone::{TombstoneError, is_erased};
-
-/// Keys of a listing at a time.
-const KEYS_AT_ONCE: usize = 1_000;
 
 /// Why a session's end is not done. It has to be tried again; each step of it may be.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +51,9 @@ pub enum EndError {
     /// Whether it is erased is not known.
     #[error(transparent)]
     Tombstone(#[from] TombstoneError),
-    /// How long it is to be kept is not known.
+    /// Its manifest is by other rules, and all of it has to be read.
     #[error(transparent)]
-    Config(#[from] ConfigReadError),
+    Anew(#[from] AnewError),
     /// The next hop.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -94,9 +95,18 @@ pub async fn look_later<S: OwnedStore, O: Outbox>(
 pub fn is_looked_after(stored: Option<&Stored>, now_ms: i64, hop_ms: i64) -> bool {
     let Some(Stored { manifest, modified_ms: Some(modified_ms) }) = stored else { return false };
     // The end itself wrote the manifest, to name the tape.
-    let ended = manifest.tape.as_ref().is_some_and(|tape| tape.chunks == manifest.counts.chunks);
+    let ended = manifest.tape.as_ref().is_some_and(|tape| tape.chunks >= manifest.counts.chunks);
     let reserve_ms = hop_ms / 15;
     !ended && now_ms.saturating_sub(*modified_ms) < hop_ms - reserve_ms
+}
+
+/// What of a session's chunks a manifest has seen: their set, and where there are some that it does not list, what it knows of these.
+#[must_use]
+pub fn seen(manifest: &Manifest) -> SetHash {
+    let listed = set_of(&manifest.chunk_names().collect::<Vec<_>>());
+    let Some(more) = &manifest.more else { return listed };
+    let hashes: Vec<&str> = more.hashes.iter().map(ContentHash::as_str).collect();
+    SetHash::of_digest(&Sha256::digest(format!("{listed} {} {}", more.last_ms, hashes.join(" "))))
 }
 
 /// Looks at a session whose chunks were `set` a hop ago.
@@ -108,28 +118,21 @@ pub async fn look<S: OwnedStore, O: Outbox>(
     project: &ProjectId,
     session: &SessionId,
     set: &SetHash,
+    rules: &ProjectRules,
 ) -> Result<Ended, EndError> {
-    let read = update(
-        &shell.store,
-        project,
-        session,
-        shell.patience,
-        |_| false,
-        async |_, _| Ok::<_, MergeError>(Permit::Refuse),
-    );
-    let (_, manifest) = read.await?;
+    let manifest = stored(&shell.store, project, session).await?;
     if let Some(manifest) = &manifest {
-        let found = set_of(&manifest.chunk_names().collect::<Vec<_>>());
+        let found = seen(manifest);
         if found != *set {
             look_later(shell, project, session, found).await?;
             return Ok(Ended::Open);
         }
     }
-    end(shell, project, session, manifest).await
+    end(shell, project, session, manifest, rules).await
 }
 
-/// Ends a session that nothing has come of for a hop; or, where a listing finds chunks that no event brought, merges these and looks
-/// again later.
+/// Ends a session that nothing has come of for a hop; or, where a listing finds chunks that no event brought, or its manifest is by other
+/// rules than those of now, mends that and looks again later.
 ///
 /// # Errors
 /// [`EndError`]
@@ -138,17 +141,31 @@ pub async fn end<S: OwnedStore, O: Outbox>(
     project: &ProjectId,
     session: &SessionId,
     manifest: Option<Manifest>,
+    rules: &ProjectRules,
 ) -> Result<Ended, EndError> {
     let failed = |source| EndError::Store { session: session.clone(), source };
-    let known: BTreeSet<ChunkName> = manifest.iter().flat_map(Manifest::chunk_names).collect();
-    let missing = unmerged(&shell.store, project, session, &known).await.map_err(failed)?;
+    let mut names = chunks_of(&shell.store, project, session).await.map_err(failed)?;
+    let is_other = manifest.as_ref().is_some_and(|manifest| manifest.rules(&rules.clicks) != Rules::Same);
+    let listed: BTreeSet<ChunkName> = manifest.iter().flat_map(Manifest::chunk_names).collect();
+    let more = manifest.as_ref().and_then(|manifest| manifest.more.as_ref());
+    let is_known =
+        |name: &ChunkName| listed.contains(name) || more.is_some_and(|more| more.hashes.contains(&name.hash));
+    let key = |name: &ChunkName| ChunkKey {
+        project: project.clone(),
+        session: session.clone(),
+        name: name.clone(),
+    };
+    if !names.iter().all(is_known) {
+        let damaged = damaged(&shell.store, project, session).await.map_err(failed)?;
+        names.retain(|name| !damaged.contains(name));
+    }
+    let missing: Vec<ChunkKey> = names.iter().filter(|name| is_other || !is_known(name)).map(key).collect();
     if !missing.is_empty() {
-        let merged = Box::pin(merge_chunks(shell, project, session, &missing)).await?;
+        let merged = Box::pin(merge_chunks(shell, project, session, &missing, rules)).await?;
         if merged.merged == Merged::Written
             && let Some(manifest) = &merged.manifest
         {
-            let set = set_of(&manifest.chunk_names().collect::<Vec<_>>());
-            look_later(shell, project, session, set).await?;
+            look_later(shell, project, session, seen(manifest)).await?;
             return Ok(Ended::Open);
         }
     }
@@ -158,12 +175,14 @@ pub async fn end<S: OwnedStore, O: Outbox>(
     }
     let pin = PinKey { project: project.clone(), session: session.clone() };
     let pinned = shell.store.get(&pin.to_string(), DOCUMENT_BYTES_MAX).await.map_err(failed)?.is_some();
-    let retention: Retention =
-        shell.config(project).await?.map(|config| config.retention).unwrap_or_default();
-    let class = if pinned { Some(ArchiveClass::Pinned) } else { decide_class(&retention, &manifest) };
+    let class = if pinned { Some(ArchiveClass::Pinned) } else { decide_class(&rules.retention, &manifest) };
     let manifest = match class {
         None => Some(manifest),
-        Some(class) => keep(shell, project, session, class, manifest).await?,
+        // Also those that the manifest has no room for; and those that it lists and that are gone, so that no tape pretends to be whole.
+        Some(class) => {
+            let names = listed.into_iter().chain(names).collect();
+            keep(shell, project, session, class, manifest, &names, rules).await?
+        }
     };
     let Some(manifest) = manifest else { return Ok(Ended::Gone) };
     Ok(Ended::Ended { manifest: Box::new(manifest), pinned })
@@ -176,14 +195,15 @@ async fn keep<S: OwnedStore, O: Outbox>(
     session: &SessionId,
     class: ArchiveClass,
     manifest: Manifest,
+    names: &BTreeSet<ChunkName>,
+    rules: &ProjectRules,
 ) -> Result<Option<Manifest>, EndError> {
     let failed = |source| EndError::Tape { session: session.clone(), source };
-    let names: BTreeSet<ChunkName> = manifest.chunk_names().collect();
     let is_there = |tape: &TapeMark| tape.chunks == names.len() as u64 && tape.class >= class;
     if manifest.tape.as_ref().is_some_and(is_there) {
         return Ok(Some(manifest));
     }
-    let recorded = match record(&shell.store, project, session, &names).await {
+    let recorded = match record(&shell.store, project, session, names, rules.clicks).await {
         Ok(Some(recorded)) => recorded,
         Ok(None) => return Ok(Some(manifest)),
         Err(SessionTapeError::TooLarge) => {
@@ -194,7 +214,7 @@ async fn keep<S: OwnedStore, O: Outbox>(
         Err(error) => return Err(failed(error)),
     };
     let mark = recorded.publish(&shell.store, class, project, session).await.map_err(failed)?;
-    let manifest = name_tape(shell, project, session, Some(mark.clone()), false).await?;
+    let manifest = name_tape(shell, project, session, rules, Some(mark.clone()), false).await?;
     if manifest.is_none() {
         // Erased meanwhile: what was just written goes again.
         delete_others(&shell.store, class, project, session, None).await.map_err(failed)?;
@@ -216,10 +236,11 @@ pub async fn name_tape<S: OwnedStore, O: Outbox>(
     shell: &Shell<'_, S, O>,
     project: &ProjectId,
     session: &SessionId,
+    rules: &ProjectRules,
     tape: Option<TapeMark>,
     replaces: bool,
 ) -> Result<Option<Manifest>, EndError> {
-    let change = |union: &mut tapedeck_core::manifest::Union| {
+    let name = |union: &mut Union| {
         let before = union.clone();
         if replaces {
             union.replace_tape(tape.clone());
@@ -228,44 +249,24 @@ pub async fn name_tape<S: OwnedStore, O: Outbox>(
         }
         *union != before
     };
-    let permit = async |stored: Option<&Stored>, _: &Manifest| {
+    let mut permit = async |stored: Option<&Stored>, _: &Manifest| {
         let gone = stored.is_none() || is_erased(&shell.store, project, session).await?;
         Ok::<_, EndError>(if gone { Permit::Refuse } else { Permit::Write })
     };
-    match update(&shell.store, project, session, shell.patience, change, permit).await? {
+    let update = shell.update(project, session, rules.clicks);
+    let named = match Box::pin(update.run(name, &mut permit)).await {
+        Err(EndError::Merge(MergeError::OtherRules { .. })) => {
+            let anew = Box::pin(Anew::find(&shell.store, project, session, rules.clicks)).await?;
+            let change = |union: &mut Union| anew.replace(union) | name(union);
+            Box::pin(Update { basis: Basis::Anew, ..update }.run(change, &mut permit)).await?
+        }
+        named => named?,
+    };
+    match named {
         (Merged::Refused, _) => Ok(None),
         (Merged::Written | Merged::Unchanged, manifest) => {
             // Also where nothing had to be written: a tape of an erased session must not stay.
             Ok(if is_erased(&shell.store, project, session).await? { None } else { manifest })
         }
     }
-}
-
-/// Chunks of a session that are in the bucket, not in its manifest, and not known to be damaged.
-async fn unmerged(
-    store: &impl Store,
-    project: &ProjectId,
-    session: &SessionId,
-    known: &BTreeSet<ChunkName>,
-) -> Result<Vec<ChunkKey>, StoreError> {
-    let prefix = chunks_prefix(project, session);
-    let mut missing = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let listed = store.list(&prefix, after.as_deref(), KEYS_AT_ONCE).await?;
-        let keys = listed.iter().filter_map(|listed| listed.key.parse::<ChunkKey>().ok());
-        missing.extend(keys.filter(|key| !known.contains(&key.name)));
-        match listed.last() {
-            Some(last) if listed.len() == KEYS_AT_ONCE => after = Some(last.key.clone()),
-            _ => break,
-        }
-    }
-    let mut found = Vec::new();
-    for chunk in missing {
-        let marker = QuarantineKey { chunk: chunk.clone() }.to_string();
-        if store.list(&marker, None, 1).await?.is_empty() {
-            found.push(chunk);
-        }
-    }
-    Ok(found)
 }

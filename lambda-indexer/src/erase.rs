@@ -5,10 +5,8 @@ use tapedeck_core::object_key::{ArchiveClass, PinKey, chunks_prefix, manifest_ke
 use tapedeck_core::request::Removed;
 use tapedeck_core::store::{OwnedStore, StoreError};
 
+use crate::listing::KEYS_AT_ONCE;
 use crate::session_tape::{SessionTapeError, tapes};
-
-/// Keys of a listing at a time.
-const KEYS_AT_ONCE: usize = 1_000;
 
 /// Why something of a session may still be there. All of it may be repeated.
 #[derive(Debug, thiserror::Error)]

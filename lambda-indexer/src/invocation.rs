@@ -19,7 +19,8 @@ use crate::failure::chain;
 use crate::merge::{Merged, Patience};
 use crate::metrics::Counts;
 use crate::outbox::Outbox;
-use crate::rows::{Rules, rows_of_chunks};
+use crate::rows::rows_of_chunks;
+use crate::rules::ProjectRules;
 use crate::sessions::merge_chunks;
 use crate::settings::Settings;
 use crate::shell::Shell;
@@ -287,25 +288,29 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
     counts: &mut Counts,
 ) -> BTreeMap<Unit, Failure> {
     let mut failed = BTreeMap::new();
-    let (sessions, tasks) = sort(units, &means.settings.bucket, &mut failed, counts);
+    let (mut sessions, tasks) = sort(units, &means.settings.bucket, &mut failed, counts);
     counts.sessions = sessions.len() as u64;
 
+    let rules = Box::pin(rules_of(&mut sessions, means, &mut failed)).await;
     let mut reads = stream::iter(sessions)
-        .map(|((bucket, project, session), chunks)| async move {
-            if means.deadline.is_near() {
-                return (bucket, chunks, None);
+        .map(|((bucket, project, session), chunks)| {
+            let rules = &rules[&(bucket.clone(), project.clone())];
+            async move {
+                if means.deadline.is_near() {
+                    return (bucket, chunks, rules, None);
+                }
+                let keys: Vec<ChunkKey> = chunks.iter().map(|(_, key)| key.clone()).collect();
+                let shell = means.shell(&bucket);
+                // On the heap: the SDK's futures are large, and nest deeply.
+                let merged = Box::pin(merge_chunks(&shell, &project, &session, &keys, rules)).await;
+                (bucket, chunks, rules, Some(merged))
             }
-            let keys: Vec<ChunkKey> = chunks.iter().map(|(_, key)| key.clone()).collect();
-            // On the heap: the SDK's futures are large, and nest deeply.
-            let merged = Box::pin(merge_chunks(&means.shell(&bucket), &project, &session, &keys)).await;
-            (bucket, chunks, Some(merged))
         })
         .buffer_unordered(SESSIONS_AT_ONCE);
     let mut found: BTreeMap<String, Found> = BTreeMap::new();
     // By bucket and project: what may be counted, and how many bytes came with these messages.
     let mut usage: BTreeMap<(String, ProjectId), (Counted, u64)> = BTreeMap::new();
-    let mut rules: BTreeMap<String, Rules> = BTreeMap::new();
-    while let Some((bucket, chunks, merged)) = reads.next().await {
+    while let Some((bucket, chunks, rules, merged)) = reads.next().await {
         match merged {
             Some(Ok(merged)) => {
                 counts.gone += merged.gone as u64;
@@ -313,24 +318,12 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
                 counts.written += u64::from(merged.merged == Merged::Written);
                 counts.refused += u64::from(merged.merged == Merged::Refused);
                 if let (Some(manifest), false) = (&merged.manifest, merged.merged == Merged::Refused) {
-                    let rules = rules.entry(bucket.clone()).or_default();
-                    match rules.of(&means.shell(&bucket), &manifest.project).await {
-                        Ok(rules) => {
-                            let usage = usage.entry((bucket.clone(), manifest.project.clone())).or_default();
-                            usage.0.insert(manifest);
-                            usage.1 += merged.summaries.iter().map(|read| read.facts.bytes).sum::<u64>();
-                            let found = found.entry(bucket).or_default();
-                            found.rows.extend(rows_of_chunks(manifest, &merged.summaries, rules));
-                            found.units.extend(chunks.iter().map(|(unit, _)| unit.clone()));
-                        }
-                        Err(error) => {
-                            let reason = chain(&error);
-                            let units = chunks.iter().map(|(unit, _)| unit.clone());
-                            for unit in units {
-                                fail(&mut failed, unit, reason.clone(), false);
-                            }
-                        }
-                    }
+                    let usage = usage.entry((bucket.clone(), manifest.project.clone())).or_default();
+                    usage.0.insert(manifest);
+                    usage.1 += merged.summaries.iter().map(|read| read.facts.bytes).sum::<u64>();
+                    let found = found.entry(bucket).or_default();
+                    found.rows.extend(rows_of_chunks(manifest, &merged.summaries, &rules.rows));
+                    found.units.extend(chunks.iter().map(|(unit, _)| unit.clone()));
                 }
                 for (key, error) in merged.failed {
                     let unit = chunks.iter().find(|(_, known)| *known == key).map(|(unit, _)| unit.clone());
@@ -353,10 +346,9 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
         }
     }
     drop(reads);
-    for ((bucket, project), (counted, bytes)) in usage {
-        let budget = rules.get(&bucket).and_then(|rules| rules.budget(&project));
-        if is_counted_now(budget, bytes, fastrand::f64()) {
-            found.entry(bucket).or_default().usage.extend(counted);
+    for (of_project, (counted, bytes)) in usage {
+        if is_counted_now(rules[&of_project].budget.as_ref(), bytes, fastrand::f64()) {
+            found.entry(of_project.0).or_default().usage.extend(counted);
         }
     }
 
@@ -399,6 +391,34 @@ async fn write<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
             }
         }
     }
+}
+
+/// The rules of all projects that sessions are of. Sessions of a project whose rules cannot be read fail, and are left out.
+async fn rules_of<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
+    sessions: &mut Sessions,
+    means: &Means<'_, F, O>,
+    failed: &mut BTreeMap<Unit, Failure>,
+) -> BTreeMap<(String, ProjectId), ProjectRules> {
+    let places: BTreeSet<(String, ProjectId)> =
+        sessions.keys().map(|(bucket, project, _)| (bucket.clone(), project.clone())).collect();
+    let mut rules = BTreeMap::new();
+    for (bucket, project) in places {
+        match ProjectRules::read(&(means.store_of)(&bucket), &project).await {
+            Ok(found) => {
+                rules.insert((bucket, project), found);
+            }
+            Err(error) => {
+                let reason = chain(&error);
+                let of_project = |at: &(String, ProjectId, SessionId)| at.0 == bucket && at.1 == project;
+                for (_, chunks) in sessions.extract_if(.., |at, _| of_project(at)) {
+                    for (unit, _) in chunks {
+                        fail(failed, unit, reason.clone(), false);
+                    }
+                }
+            }
+        }
+    }
+    rules
 }
 
 fn fail(failed: &mut BTreeMap<Unit, Failure>, unit: Unit, reason: String, is_final: bool) {

@@ -5,6 +5,7 @@
 //! puts them together and answers. All of it may run again, at the same time, and in any order, and what the bucket then holds is the
 //! same.
 
+pub mod anew;
 pub mod chunk;
 pub mod clock;
 pub mod compact_days;
@@ -15,15 +16,18 @@ pub mod erase;
 pub mod event;
 pub mod failure;
 pub mod invocation;
+pub mod listing;
 pub mod merge;
 pub mod metrics;
 pub mod outbox;
 pub mod parquet_file;
 pub mod pass;
+pub mod portable;
 pub mod quarantine;
 pub mod reindex;
 pub mod request;
 pub mod rows;
+pub mod rules;
 pub mod s3_store;
 pub mod session_tape;
 pub mod sessions;

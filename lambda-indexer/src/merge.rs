@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tapedeck_core::config::Clicks;
 use tapedeck_core::ids::{ProjectId, SessionId};
-use tapedeck_core::manifest::{CORE_VERSION, MANIFEST_BYTES_MAX, Manifest, ManifestError, Union};
+use tapedeck_core::manifest::{CORE_VERSION, MANIFEST_BYTES_MAX, Manifest, ManifestError, Rules, Union};
 use tapedeck_core::object_key::manifest_key;
-use tapedeck_core::store::{Created, NewObject, Replaced, Store, StoreError};
+use tapedeck_core::store::{Created, NewObject, Object, Replaced, Store, StoreError};
 use tapedeck_core::summary::ChunkSummary;
 
 /// How often a merge is tried when others write the same manifest, and how long it waits in between.
@@ -84,6 +85,13 @@ pub enum MergeError {
         /// This program's.
         known: u32,
     },
+    /// Derived by older rules than this program has, or by other thresholds than the project has now: what it says and what is new do not
+    /// go together. Who gets this reads the session anew.
+    #[error("{key} was derived by other rules than those of now: reindex the session")]
+    OtherRules {
+        /// Which object.
+        key: String,
+    },
     /// Others wrote at each try.
     #[error("{key} was changed by others at each of {tries} tries")]
     Contended {
@@ -100,24 +108,6 @@ pub enum MergeError {
         /// What the encoder says.
         source: serde_json::Error,
     },
-}
-
-/// Adds `summaries`, all of one session, to its manifest. When this returns `Ok`, they are in the stored manifest. May run at
-/// the same time as any number of others, and again: the union is idempotent, and each write replaces exactly what was read.
-///
-/// # Errors
-/// [`MergeError`]; the manifest is then whole, with or without them.
-pub async fn merge(
-    store: &impl Store,
-    project: &ProjectId,
-    session: &SessionId,
-    summaries: &[ChunkSummary],
-    patience: Patience,
-) -> Result<Merged, MergeError> {
-    let permit = async |_: Option<&Stored>, _: &Manifest| Ok::<_, MergeError>(Permit::Write);
-    let (merged, _) =
-        update(store, project, session, patience, |union| insert(union, summaries), permit).await?;
-    Ok(merged)
 }
 
 /// Adds `summaries` to a union. Tells whether that changed it.
@@ -139,71 +129,137 @@ pub struct Stored {
     pub modified_ms: Option<i64>,
 }
 
-/// Reads a session's manifest, changes what it is derived from, and writes what is derived then, until that succeeds. `change` tells
-/// whether there is something to write; it is called anew for each try. `permit` is asked right before each write, with what was read
-/// and what is about to be written. Returns the manifest as it is stored then, which may be none.
+/// What a change begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// What is stored, which has to be by the rules of now.
+    Stored,
+    /// What is stored, or nothing where that is by other rules: the change brings all there is.
+    Anew,
+}
+
+/// A session's manifest, about to be changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Update<'a, S> {
+    /// Where.
+    pub store: &'a S,
+    /// Whose.
+    pub project: &'a ProjectId,
+    /// Which session.
+    pub session: &'a SessionId,
+    /// The project's thresholds.
+    pub clicks: Clicks,
+    /// How often it is tried.
+    pub patience: Patience,
+    /// What a change begins with.
+    pub basis: Basis,
+}
+
+/// Adds `summaries`, all of one session and by the default thresholds, to its manifest. When this returns `Ok`, they are in the stored
+/// manifest. May run at the same time as any number of others, and again: the union is idempotent, and each write replaces exactly what
+/// was read.
 ///
 /// # Errors
-/// [`MergeError`], or what `permit` says; the manifest is then whole, changed or not.
-pub async fn update<E: From<MergeError>>(
+/// [`MergeError`]; the manifest is then whole, with or without them.
+pub async fn merge(
     store: &impl Store,
     project: &ProjectId,
     session: &SessionId,
+    summaries: &[ChunkSummary],
     patience: Patience,
-    mut change: impl FnMut(&mut Union) -> bool,
-    mut permit: impl AsyncFnMut(Option<&Stored>, &Manifest) -> Result<Permit, E>,
-) -> Result<(Merged, Option<Manifest>), E> {
-    let key = manifest_key(project, session);
-    let mut unanswered = None;
-    for tries in 0..patience.tries_max {
-        if tries > 0 {
-            patience.pause(tries - 1).await;
-        }
-        let found = store.get(&key, MANIFEST_BYTES_MAX).await.map_err(MergeError::Store)?;
-        let stored = match &found {
-            None => None,
-            Some(object) => Some(Stored {
-                manifest: Manifest::parse(&object.body)
-                    .map_err(|source| MergeError::Manifest { key: key.clone(), source })?,
-                modified_ms: object.modified_ms,
-            }),
-        };
-        if let Some(Stored { manifest, .. }) = &stored
-            && manifest.core > CORE_VERSION
-        {
-            let (found, known) = (manifest.core, CORE_VERSION);
-            return Err(MergeError::Newer { key, found, known }.into());
-        }
-        let mut union = match &stored {
-            None => Union::new(project.clone(), session.clone()),
-            Some(stored) => stored.manifest.clone().into(),
-        };
-        if !change(&mut union) {
-            return Ok((Merged::Unchanged, stored.map(|stored| stored.manifest)));
-        }
-        let Some(manifest) = union.derive() else {
-            return Ok((Merged::Unchanged, stored.map(|stored| stored.manifest)));
-        };
-        let body = manifest.encode().map_err(|source| MergeError::Encode { key: key.clone(), source })?;
-        if permit(stored.as_ref(), &manifest).await? == Permit::Refuse {
-            return Ok((Merged::Refused, stored.map(|stored| stored.manifest)));
-        }
-        let object = NewObject { body: &body, content_type: "application/json", metadata: &[] };
-        let written = match &found {
-            None => store.create(&key, object).await.map(|created| created == Created::Stored),
-            Some(found) => {
-                store.replace(&key, &found.etag, object).await.map(|replaced| replaced == Replaced::Stored)
-            }
-        };
-        match written {
-            Ok(true) => return Ok((Merged::Written, Some(manifest))),
-            Ok(false) => unanswered = None,
-            // The write may have happened all the same: only reading again tells.
-            Err(error) if error.is_transient() => unanswered = Some(error),
-            Err(error) => return Err(MergeError::Store(error).into()),
-        }
+) -> Result<Merged, MergeError> {
+    let permit = async |_: Option<&Stored>, _: &Manifest| Ok::<_, MergeError>(Permit::Write);
+    let update =
+        Update { store, project, session, clicks: Clicks::default(), patience, basis: Basis::Stored };
+    let (merged, _) = update.run(|union| insert(union, summaries), permit).await?;
+    Ok(merged)
+}
+
+/// A session's manifest as it is stored; `None` if there is none.
+///
+/// # Errors
+/// [`MergeError`], also where it is by newer rules than this program's.
+pub async fn stored(
+    store: &impl Store,
+    project: &ProjectId,
+    session: &SessionId,
+) -> Result<Option<Manifest>, MergeError> {
+    Ok(find(store, &manifest_key(project, session)).await?.map(|(_, stored)| stored.manifest))
+}
+
+async fn find(store: &impl Store, key: &str) -> Result<Option<(Object, Stored)>, MergeError> {
+    let Some(object) = store.get(key, MANIFEST_BYTES_MAX).await? else { return Ok(None) };
+    let manifest = Manifest::parse(&object.body)
+        .map_err(|source| MergeError::Manifest { key: key.to_owned(), source })?;
+    if manifest.core > CORE_VERSION {
+        let (found, known) = (manifest.core, CORE_VERSION);
+        return Err(MergeError::Newer { key: key.to_owned(), found, known });
     }
-    Err(unanswered
-        .map_or_else(|| MergeError::Contended { key, tries: patience.tries_max }, MergeError::Store)
-        .into())
+    let modified_ms = object.modified_ms;
+    Ok(Some((object, Stored { manifest, modified_ms })))
+}
+
+impl<S: Store> Update<'_, S> {
+    /// Reads the manifest, changes what it is derived from, and writes what is derived then, until that succeeds. `change` tells whether
+    /// there is something to write; it is called anew for each try. `permit` is asked right before each write, with what was read and what is
+    /// about to be written. What would be written as it is there already is not written. Returns the manifest as it is stored then, which may be none.
+    ///
+    /// # Errors
+    /// [`MergeError`], or what `permit` says; the manifest is then whole, changed or not.
+    pub async fn run<E: From<MergeError>>(
+        &self,
+        mut change: impl FnMut(&mut Union) -> bool,
+        mut permit: impl AsyncFnMut(Option<&Stored>, &Manifest) -> Result<Permit, E>,
+    ) -> Result<(Merged, Option<Manifest>), E> {
+        let Self { store, project, session, clicks, patience, basis } = *self;
+        let key = manifest_key(project, session);
+        let mut unanswered = None;
+        for tries in 0..patience.tries_max {
+            if tries > 0 {
+                patience.pause(tries - 1).await;
+            }
+            let (found, stored) = find(store, &key).await?.unzip();
+            let is_other =
+                stored.as_ref().is_some_and(|stored| stored.manifest.rules(&clicks) != Rules::Same);
+            let mut union = match &stored {
+                Some(_) if is_other && basis == Basis::Stored => {
+                    return Err(MergeError::OtherRules { key }.into());
+                }
+                Some(stored) if !is_other => stored.manifest.clone().into(),
+                _ => Union::new(project.clone(), session.clone()).with_clicks(clicks),
+            };
+            let unchanged =
+                |stored: Option<Stored>| (Merged::Unchanged, stored.map(|stored| stored.manifest));
+            if !change(&mut union) {
+                return Ok(unchanged(stored));
+            }
+            let Some(manifest) = union.derive() else { return Ok(unchanged(stored)) };
+            let body = manifest.encode().map_err(|source| MergeError::Encode { key: key.clone(), source })?;
+            // A chunk for which there is no room comes again: it was counted before.
+            if found.as_ref().is_some_and(|found| found.body == body) {
+                return Ok(unchanged(stored));
+            }
+            if permit(stored.as_ref(), &manifest).await? == Permit::Refuse {
+                return Ok((Merged::Refused, stored.map(|stored| stored.manifest)));
+            }
+            let object = NewObject { body: &body, content_type: "application/json", metadata: &[] };
+            let written = match &found {
+                None => store.create(&key, object).await.map(|created| created == Created::Stored),
+                Some(found) => store
+                    .replace(&key, &found.etag, object)
+                    .await
+                    .map(|replaced| replaced == Replaced::Stored),
+            };
+            match written {
+                Ok(true) => return Ok((Merged::Written, Some(manifest))),
+                Ok(false) => unanswered = None,
+                // The write may have happened all the same: only reading again tells.
+                Err(error) if error.is_transient() => unanswered = Some(error),
+                Err(error) => return Err(MergeError::Store(error).into()),
+            }
+        }
+        Err(unanswered
+            .map_or_else(|| MergeError::Contended { key, tries: patience.tries_max }, MergeError::Store)
+            .into())
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use tapedeck_core::config::Clicks;
 use tapedeck_core::day::Day;
 use tapedeck_core::ids::{ProjectId, RequestId, SessionId};
 use tapedeck_core::manifest::{MANIFEST_BYTES_MAX, Manifest};
@@ -11,7 +12,7 @@ use tapedeck_core::object_key::{
     ArchiveClass, ChunkKey, IndexKey, SessionTombstoneKey, TapeKey, index_day_prefix,
 };
 use tapedeck_core::request::Removed;
-use tapedeck_core::store::{OwnedStore, Store, StoreError};
+use tapedeck_core::store::{OwnedStore, StoreError};
 use tapedeck_core::summary::ChunkSummary;
 use tapedeck_core::tables::{Cell, Row, Table};
 use tapedeck_core::tape::Tape;
@@ -19,18 +20,14 @@ use tapedeck_core::user_hash::{UserHash, UserHashKey};
 
 use crate::chunk::{ChunkError, read_chunk};
 use crate::erase::{EraseError, delete_session};
+use crate::listing::{KEYS_AT_ONCE, keys};
 use crate::outbox::Outbox;
 use crate::parquet_file::{FileError, decode_file};
+use crate::rules::ProjectRules;
 use crate::session_tape::{SessionTapeError, TAPE_BYTES_MAX, classes};
 use crate::shell::{ConfigReadError, Shell};
-use crate::tables::{TableError, write_file};
+use crate::tables::{FILE_BYTES_MAX, TableError, write_file};
 use crate::tombstone::{TombstoneError, bury_session};
-
-/// Keys of a listing at a time.
-const KEYS_AT_ONCE: usize = 1_000;
-
-/// Largest file of a table that is read, in bytes.
-const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Users of a manifest: where it names so many, there may be more.
 const USERS_MAX: usize = tapedeck_core::manifest::NAMES_MAX;
@@ -151,7 +148,7 @@ pub async fn pass<S: OwnedStore, O: Outbox>(
         hash_key: match target {
             Target::Session(_) => None,
             Target::User(_) => {
-                let key = shell.config(project).await?.and_then(|config| config.user_hash_key);
+                let key = ProjectRules::read(&shell.store, project).await?.user_hash_key;
                 Some(key.ok_or_else(|| PassError::NoKey { project: project.clone() })?)
             }
         },
@@ -226,7 +223,8 @@ impl<S: OwnedStore, O: Outbox> Eraser<'_, S, O> {
             if complete.contains(&key.session) || found.contains(&key.session) {
                 continue;
             }
-            match read_chunk(store, &key).await {
+            // Who is in it does not depend on thresholds.
+            match read_chunk(store, &key, Clicks::default()).await {
                 Ok(Some(ChunkSummary { users, .. })) if users.iter().any(|user| self.is_user(user)) => {
                     found.insert(key.session);
                 }
@@ -332,17 +330,5 @@ impl<S: OwnedStore, O: Outbox> Eraser<'_, S, O> {
             store.delete(key).await?;
         }
         Ok(sessions)
-    }
-}
-
-async fn keys(store: &impl Store, prefix: &str) -> Result<Vec<String>, StoreError> {
-    let mut keys: Vec<String> = Vec::new();
-    loop {
-        let listed = store.list(prefix, keys.last().map(String::as_str), KEYS_AT_ONCE).await?;
-        let count = listed.len();
-        keys.extend(listed.into_iter().map(|listed| listed.key));
-        if count < KEYS_AT_ONCE {
-            return Ok(keys);
-        }
     }
 }

@@ -1,12 +1,16 @@
 //! Chunks that cannot be read: a marker object says why, so that nobody tries again, and a person finds them.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use tapedeck_core::object_key::{ChunkKey, QuarantineKey};
+use tapedeck_core::ids::{ProjectId, SessionId, shard};
+use tapedeck_core::object_key::{ChunkKey, ChunkName, QuarantineKey};
 use tapedeck_core::store::{NewObject, Store, StoreError};
 use tapedeck_core::text::bounded;
 
 use crate::chunk::Damage;
 use crate::failure::chain;
+use crate::listing::keys;
 
 /// Longest description, in characters.
 const DETAIL_CHARS_MAX: usize = 1_000;
@@ -29,6 +33,20 @@ pub async fn set_apart(store: &impl Store, key: &ChunkKey, damage: &Damage) -> R
     let object = NewObject { body: &body, content_type: "application/json", metadata: &[] };
     store.create(&QuarantineKey { chunk: key.clone() }.to_string(), object).await?;
     Ok(())
+}
+
+/// Which chunks of a session are known to be damaged.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn damaged(
+    store: &impl Store,
+    project: &ProjectId,
+    session: &SessionId,
+) -> Result<BTreeSet<ChunkName>, StoreError> {
+    let markers =
+        keys(store, &format!("quarantine/{project}/{}/{session}/", shard(project, session))).await?;
+    Ok(markers.iter().filter_map(|key| key.parse::<QuarantineKey>().ok()).map(|key| key.chunk.name).collect())
 }
 
 fn reason(damage: &Damage) -> &'static str {

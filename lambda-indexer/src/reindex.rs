@@ -4,31 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tapedeck_core::ids::{ProjectId, SessionId};
-use tapedeck_core::manifest::{Manifest, TapeMark, Union};
-use tapedeck_core::object_key::{ArchiveClass, ChunkKey, ChunkName, PinKey};
+use tapedeck_core::manifest::Manifest;
+use tapedeck_core::object_key::{ChunkKey, ChunkName, PinKey, TapeKey};
 use tapedeck_core::request::DOCUMENT_BYTES_MAX;
 use tapedeck_core::store::{NewObject, OwnedStore, Store, StoreError};
-use tapedeck_core::summary::ChunkSummary;
 use tapedeck_core::tables::{State, TableRows, rows_of};
 use tapedeck_core::usage::Counted;
 
-use crate::chunk::{ChunkError, read_chunk};
+use crate::anew::{Anew, AnewError};
 use crate::clock::now_ms;
-use crate::merge::{MergeError, Merged, Permit, Stored, update};
+use crate::listing::keys;
+use crate::merge::{Basis, MergeError, Merged, Patience, Permit, Stored, Update};
 use crate::outbox::{Outbox, OutboxError};
-use crate::quarantine::set_apart;
-use crate::rows::Rules;
-use crate::session_tape::{Recorded, SessionTapeError, TAPE_BYTES_MAX, classes, tapes};
+use crate::rules::ProjectRules;
+use crate::session_tape::{SessionTapeError, classes};
 use crate::shell::{ConfigReadError, Shell};
 use crate::tables::{TableError, write_tables};
 use crate::task::Task;
 use crate::tombstone::{TombstoneError, is_erased};
 use crate::usage::{UsageWriteError, write_usage};
-
-/// Keys of a listing at a time.
-const KEYS_AT_ONCE: usize = 1_000;
 
 /// Sessions whose rows are written as one file a table.
 const SESSIONS_AT_ONCE: usize = 500;
@@ -48,6 +44,12 @@ pub enum ReindexError {
     /// A tape.
     #[error("tapes of a session cannot be read")]
     Tape(#[from] SessionTapeError),
+    /// A session.
+    #[error(transparent)]
+    Anew(#[from] AnewError),
+    /// Not in practice.
+    #[error("what was done has no JSON form")]
+    Encode(#[from] serde_json::Error),
     /// The project's rules.
     #[error(transparent)]
     Config(#[from] ConfigReadError),
@@ -62,11 +64,10 @@ pub enum ReindexError {
     Outbox(#[from] OutboxError),
 }
 
-/// What became of a shard, as `index/{project}/reindex/{run}/{shard}.json` has it.
-#[derive(Debug, Clone, Default, Serialize)]
+/// What was done of a shard so far; `index/{project}/reindex/{run}/{shard}.json` has it of a whole one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reindexed {
-    version: u32,
-    /// Sessions in this part of it.
+    /// Sessions.
     pub sessions: u64,
     /// Chunks of these.
     pub chunks: u64,
@@ -74,24 +75,54 @@ pub struct Reindexed {
     pub written: u64,
 }
 
-/// One task for each of the 256 shards.
+impl Reindexed {
+    /// Whether nothing was done yet.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The object that says that a shard is done.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ShardDone {
+    /// Form of this document.
+    pub version: u32,
+    /// What was done.
+    #[serde(flatten)]
+    pub done: Reindexed,
+}
+
+/// What the keys of a run's [`ShardDone`] begin with.
+#[must_use]
+pub fn run_prefix(project: &ProjectId, run: &str) -> String {
+    format!("index/{project}/reindex/{run}/")
+}
+
+/// One task for each of the 256 shards that a run has not done yet.
 ///
 /// # Errors
-/// [`OutboxError`]
+/// [`ReindexError`]
 pub async fn fan_out<S: OwnedStore, O: Outbox>(
     shell: &Shell<'_, S, O>,
     project: &ProjectId,
     run: &str,
-) -> Result<(), OutboxError> {
-    for number in 0..=u8::MAX {
-        let shard = Some(format!("{number:02x}"));
-        let task = Task::Reindex { project: project.clone(), run: run.to_owned(), shard, from: None };
+) -> Result<(), ReindexError> {
+    let prefix = run_prefix(project, run);
+    let done: BTreeSet<String> = keys(&shell.store, &prefix).await?.into_iter().collect();
+    for shard in (0..=u8::MAX).map(|number| format!("{number:02x}")) {
+        if done.contains(&format!("{prefix}{shard}.json")) {
+            continue;
+        }
+        let (project, run, done) = (project.clone(), run.to_owned(), Reindexed::default());
+        let task = Task::Reindex { project, run, shard: Some(shard), from: None, done };
         shell.outbox.send(&task, Duration::ZERO).await?;
     }
     Ok(())
 }
 
-/// Makes the sessions of a shard behind `from` anew. Where the invocation's time ends before the shard does, the rest is sent as a message.
+/// Makes the sessions of a shard behind `from` anew: those with chunks, and those of which only a tape remains. `done` is what was done before.
+/// Where the invocation's time ends before the shard does, the rest is sent as a message.
 ///
 /// # Errors
 /// [`ReindexError`]
@@ -101,134 +132,96 @@ pub async fn reindex_shard<S: OwnedStore, O: Outbox>(
     run: &str,
     shard: &str,
     from: Option<&SessionId>,
+    mut done: Reindexed,
 ) -> Result<Reindexed, ReindexError> {
-    let mut done = Reindexed { version: 1, ..Reindexed::default() };
-    let classes = classes(&shell.store).await?;
+    let store = &shell.store;
+    let classes = classes(store).await?;
     let mut sessions: BTreeMap<SessionId, BTreeSet<ChunkName>> = BTreeMap::new();
-    for key in keys(&shell.store, &format!("chunks/{project}/{shard}/")).await? {
+    for key in keys(store, &format!("chunks/{project}/{shard}/")).await? {
         if let Ok(key) = key.parse::<ChunkKey>() {
             sessions.entry(key.session).or_default().insert(key.name);
         }
     }
-    let mut rules = Rules::default();
-    let rules = rules.of(shell, project).await?;
+    for class in &classes {
+        for key in keys(store, &format!("archive/{class}/{project}/{shard}/")).await? {
+            if let Ok(key) = key.parse::<TapeKey>() {
+                sessions.entry(key.session).or_default();
+            }
+        }
+    }
+    let rules = ProjectRules::read(store, project).await?;
     let mut rows = (TableRows::new(), 0);
     let mut usage = Counted::default();
     for (session, names) in sessions {
         if from.is_some_and(|from| session <= *from) {
             continue;
         }
-        if let Some((manifest, summaries, written)) =
-            session_anew(shell, &classes, project, &session, names).await?
+        let read = Anew::read(store, &classes, project, &session, names, rules.clicks).await?;
+        if let Some((manifest, merged)) = put(store, project, &session, &rules, shell.patience, &read).await?
         {
             done.sessions += 1;
             done.chunks += manifest.counts.chunks;
-            done.written += u64::from(written);
-            let pin = PinKey { project: project.clone(), session: session.clone() };
-            let pinned = shell.store.get(&pin.to_string(), DOCUMENT_BYTES_MAX).await?.is_some();
-            let hops_ms = 2 * i64::try_from(shell.settings.hop.as_millis()).unwrap_or(i64::MAX / 2);
-            let is_open = now_ms().saturating_sub(manifest.ended_ms) < hops_ms;
-            let state = match (is_open, pinned) {
-                (true, _) => State::Open,
-                (_, true) => State::Pinned,
-                (_, false) => State::Ended,
-            };
-            rows.0.extend(rows_of(&manifest, &summaries, rules, state));
+            done.written += u64::from(merged == Merged::Written);
+            let hop_ms = i64::try_from(shell.settings.hop.as_millis()).unwrap_or(i64::MAX / 2);
+            let state = state_of(store, &manifest, hop_ms).await?;
+            rows.0.extend(rows_of(&manifest, &read.summaries, &rules.rows, state));
             usage.insert(&manifest);
             rows.1 += 1;
         }
         let is_late = shell.deadline.is_near();
         if rows.1 >= SESSIONS_AT_ONCE || is_late {
-            write_tables(&shell.store, &rows.0).await?;
-            write_usage(&shell.store, &usage, shell.patience).await?;
+            write_tables(store, &rows.0).await?;
+            write_usage(store, &usage, shell.patience).await?;
             (rows, usage) = ((TableRows::new(), 0), Counted::default());
         }
         if is_late {
-            let (shard, from) = (Some(shard.to_owned()), Some(session));
-            let task = Task::Reindex { project: project.clone(), run: run.to_owned(), shard, from };
+            let (project, run, shard) = (project.clone(), run.to_owned(), Some(shard.to_owned()));
+            let task = Task::Reindex { project, run, shard, from: Some(session), done };
             shell.outbox.send(&task, Duration::ZERO).await?;
             return Ok(done);
         }
     }
-    write_tables(&shell.store, &rows.0).await?;
-    write_usage(&shell.store, &usage, shell.patience).await?;
-    let body = serde_json::to_vec(&done).unwrap_or_default();
+    write_tables(store, &rows.0).await?;
+    write_usage(store, &usage, shell.patience).await?;
+    let body = serde_json::to_vec(&ShardDone { version: 1, done })?;
     let object = NewObject { body: &body, content_type: "application/json", metadata: &[] };
-    shell.store.create(&format!("index/{project}/reindex/{run}/{shard}.json"), object).await?;
+    store.create(&format!("{}{shard}.json", run_prefix(project, run)), object).await?;
     Ok(done)
 }
 
-/// A session's manifest, its chunks' summaries, and whether the manifest had to be written. `None` where it is erased.
-async fn session_anew<S: OwnedStore, O: Outbox>(
-    shell: &Shell<'_, S, O>,
-    classes: &[ArchiveClass],
+/// Puts what was read of a session in the place of its manifest. `None` where it is erased, or nothing of it is left.
+///
+/// # Errors
+/// [`ReindexError`]
+pub async fn put(
+    store: &impl Store,
     project: &ProjectId,
     session: &SessionId,
-    names: BTreeSet<ChunkName>,
-) -> Result<Option<(Manifest, Vec<ChunkSummary>, bool)>, ReindexError> {
-    let mut summaries = Vec::new();
-    for name in names {
-        let key = ChunkKey { project: project.clone(), session: session.clone(), name };
-        match read_chunk(&shell.store, &key).await {
-            Ok(found) => summaries.extend(found),
-            Err(ChunkError::Damaged { source, .. }) => set_apart(&shell.store, &key, &source).await?,
-            Err(ChunkError::Store(error)) => return Err(error.into()),
-        }
-    }
-    let tape = best_mark(&shell.store, classes, project, session).await?;
-    let mut anew = Union::new(project.clone(), session.clone());
-    for summary in &summaries {
-        anew.insert(summary.clone());
-    }
-    anew.insert_tape(tape);
-    let change = |union: &mut Union| {
-        let mut merged = anew.clone();
-        // A chunk that came since the listing stays as its own event made it.
-        if let Some(manifest) = union.derive()
-            && manifest.chunk_names().any(|name| !anew.contains(&name))
-        {
-            merged = union.clone();
-            merged.merge(anew.clone());
-        }
-        let changed = merged != *union;
-        *union = merged;
-        changed
-    };
+    rules: &ProjectRules,
+    patience: Patience,
+    read: &Anew,
+) -> Result<Option<(Manifest, Merged)>, ReindexError> {
     let permit = async |_: Option<&Stored>, _: &Manifest| {
-        let erased = is_erased(&shell.store, project, session).await?;
+        let erased = is_erased(store, project, session).await?;
         Ok::<_, ReindexError>(if erased { Permit::Refuse } else { Permit::Write })
     };
-    let (merged, manifest) = update(&shell.store, project, session, shell.patience, change, permit).await?;
-    if merged == Merged::Refused || is_erased(&shell.store, project, session).await? {
+    let update = Update { store, project, session, clicks: rules.clicks, patience, basis: Basis::Anew };
+    let (merged, manifest) = update.run(|union| read.replace(union), permit).await?;
+    if merged == Merged::Refused || is_erased(store, project, session).await? {
         return Ok(None);
     }
-    Ok(manifest.map(|manifest| (manifest, summaries, merged == Merged::Written)))
+    Ok(manifest.map(|manifest| (manifest, merged)))
 }
 
-async fn best_mark(
-    store: &impl Store,
-    classes: &[ArchiveClass],
-    project: &ProjectId,
-    session: &SessionId,
-) -> Result<Option<TapeMark>, ReindexError> {
-    let mut best = None;
-    for key in tapes(store, classes, project, session).await? {
-        let Some(object) = store.get(&key.to_string(), TAPE_BYTES_MAX).await? else { continue };
-        let recorded = Recorded::of(object.body)
-            .map_err(|source| SessionTapeError::Tape { key: key.to_string(), source })?;
-        best = best.max(Some(recorded.mark(key.class)));
+/// What is known of a session beside its chunks.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn state_of(store: &impl Store, manifest: &Manifest, hop_ms: i64) -> Result<State, StoreError> {
+    if now_ms().saturating_sub(manifest.ended_ms) < hop_ms.saturating_mul(2) {
+        return Ok(State::Open);
     }
-    Ok(best)
-}
-
-async fn keys(store: &impl Store, prefix: &str) -> Result<Vec<String>, StoreError> {
-    let mut keys: Vec<String> = Vec::new();
-    loop {
-        let listed = store.list(prefix, keys.last().map(String::as_str), KEYS_AT_ONCE).await?;
-        let count = listed.len();
-        keys.extend(listed.into_iter().map(|listed| listed.key));
-        if count < KEYS_AT_ONCE {
-            return Ok(keys);
-        }
-    }
+    let pin = PinKey { project: manifest.project.clone(), session: manifest.session.clone() };
+    let pinned = store.get(&pin.to_string(), DOCUMENT_BYTES_MAX).await?.is_some();
+    Ok(if pinned { State::Pinned } else { State::Ended })
 }

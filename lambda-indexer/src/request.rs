@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tapedeck_core::ids::{ProjectId, RequestId, SessionId};
-use tapedeck_core::manifest::Manifest;
-use tapedeck_core::object_key::{ArchiveClass, ErasureStateKey, PinKey, RequestKey, manifest_key};
+use tapedeck_core::object_key::{ArchiveClass, ErasureStateKey, PinKey, RequestKey};
 use tapedeck_core::request::{
     Asks, DOCUMENT_BYTES_MAX, DOCUMENT_VERSION, DocumentError, ErasureState, Pin, Progress, Removed, Request,
     parse_document,
@@ -17,9 +16,12 @@ use tapedeck_core::store::{Created, NewObject, OwnedStore, Replaced, StoreError}
 use crate::clock::now_ms;
 use crate::end::{EndError, name_tape};
 use crate::erase::EraseError;
-use crate::merge::MergeError;
+use crate::listing::chunks_of;
+use crate::merge::{MergeError, stored};
 use crate::outbox::{Outbox, OutboxError};
 use crate::pass::{PassError, Place, Target, pass};
+use crate::quarantine::damaged;
+use crate::rules::ProjectRules;
 use crate::session_tape::{Recorded, SessionTapeError, best, classes, delete_others, record, tapes};
 use crate::shell::{ConfigReadError, Shell};
 use crate::task::Task;
@@ -186,7 +188,8 @@ async fn pin<S: OwnedStore, O: Outbox>(
     if is_erased(&shell.store, project, session).await? {
         return fail(shell, request, "the session was erased").await;
     }
-    let Some(recorded) = recorded(shell, project, session).await? else {
+    let rules = ProjectRules::read(&shell.store, project).await?;
+    let Some(recorded) = recorded(shell, project, session, &rules).await? else {
         return fail(shell, request, "the session has expired, or there never was one of this id").await;
     };
     let key = PinKey { project: project.clone(), session: session.clone() }.to_string();
@@ -194,7 +197,7 @@ async fn pin<S: OwnedStore, O: Outbox>(
     let body = serde_json::to_vec(&pin)?;
     shell.store.create(&key, json_object(&body)).await?;
     let mark = recorded.publish(&shell.store, ArchiveClass::Pinned, project, session).await?;
-    name_tape(shell, project, session, Some(mark.clone()), false).await?;
+    name_tape(shell, project, session, &rules, Some(mark.clone()), false).await?;
     if is_erased(&shell.store, project, session).await? {
         delete_others(&shell.store, ArchiveClass::Pinned, project, session, None).await?;
         shell.store.delete(&key).await?;
@@ -215,10 +218,10 @@ async fn unpin<S: OwnedStore, O: Outbox>(
     if let Some((_, recorded)) = best(&shell.store, &pinned).await? {
         let manifest =
             recorded.manifest().map_err(|source| SessionTapeError::Tape { key: key.clone(), source })?;
-        let retention = shell.config(project).await?.map(|config| config.retention).unwrap_or_default();
-        let class = decide_class(&retention, &manifest).map_or(UNPINNED, |class| class.max(UNPINNED));
+        let rules = ProjectRules::read(&shell.store, project).await?;
+        let class = decide_class(&rules.retention, &manifest).map_or(UNPINNED, |class| class.max(UNPINNED));
         let mark = recorded.publish(&shell.store, class, project, session).await?;
-        if name_tape(shell, project, session, Some(mark), true).await?.is_none()
+        if name_tape(shell, project, session, &rules, Some(mark), true).await?.is_none()
             && is_erased(&shell.store, project, session).await?
         {
             delete_others(&shell.store, class, project, session, None).await?;
@@ -235,13 +238,16 @@ async fn recorded<S: OwnedStore, O: Outbox>(
     shell: &Shell<'_, S, O>,
     project: &ProjectId,
     session: &SessionId,
+    rules: &ProjectRules,
 ) -> Result<Option<Recorded>, RequestError> {
-    let key = manifest_key(project, session);
-    if let Some(object) = shell.store.get(&key, tapedeck_core::manifest::MANIFEST_BYTES_MAX).await? {
-        let manifest =
-            Manifest::parse(&object.body).map_err(|source| MergeError::Manifest { key, source })?;
-        let names: BTreeSet<_> = manifest.chunk_names().collect();
-        if let Some(recorded) = record(&shell.store, project, session, &names).await? {
+    if let Some(manifest) = stored(&shell.store, project, session).await? {
+        let mut names: BTreeSet<_> = manifest.chunk_names().collect();
+        if manifest.more.is_some() {
+            let damaged = damaged(&shell.store, project, session).await?;
+            let all = chunks_of(&shell.store, project, session).await?;
+            names.extend(all.into_iter().filter(|name| !damaged.contains(name)));
+        }
+        if let Some(recorded) = record(&shell.store, project, session, &names, rules.clicks).await? {
             return Ok(Some(recorded));
         }
     }

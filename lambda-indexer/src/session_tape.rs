@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tapedeck_core::config::Limits;
+use tapedeck_core::config::{Clicks, Limits};
 use tapedeck_core::ids::{ProjectId, SessionId, SetHash};
 use tapedeck_core::inflate::{InflateError, inflate};
 use tapedeck_core::manifest::{Manifest, TapeMark, Union, set_of};
@@ -11,13 +11,11 @@ use tapedeck_core::store::{NewObject, OwnedStore, Store, StoreError};
 use tapedeck_core::summary::ChunkMetadata;
 use tapedeck_core::tape::{TAPE_MEDIA_TYPE, Tape, TapeError, TapeWriteError, TapeWriter};
 
-use crate::chunk::{Damage, summarise};
+use crate::anew::{RereadError, summarise_text};
+use crate::chunk::OBJECT_BYTES_MAX;
 
 /// Largest tape, in bytes: it is held in memory, twice while it is sent.
 pub const TAPE_BYTES_MAX: usize = 96 * 1024 * 1024;
-
-/// Largest chunk as stored.
-const CHUNK_BYTES_MAX: usize = 2 * Limits::CEILING.compressed_bytes_max;
 
 const WRITER: &str = concat!("tapedeck/", env!("CARGO_PKG_VERSION"));
 
@@ -28,18 +26,13 @@ pub enum SessionTapeError {
     #[error("tape cannot be stored")]
     Store(#[from] StoreError),
     /// A chunk that was fine when it was merged.
-    #[error("{key} cannot be read any more")]
-    Chunk {
-        /// Which object.
-        key: ChunkKey,
-        /// What is wrong with it.
-        source: Damage,
-    },
+    #[error("a chunk cannot be read any more")]
+    Chunk(#[from] RereadError),
     /// As above.
     #[error("{key} cannot be inflated any more")]
     Inflate {
         /// Which object.
-        key: ChunkKey,
+        key: Box<ChunkKey>,
         /// What is wrong with it.
         source: InflateError,
     },
@@ -47,7 +40,7 @@ pub enum SessionTapeError {
     #[error("{key} is not UTF-8 any more")]
     Utf8 {
         /// Which object.
-        key: ChunkKey,
+        key: Box<ChunkKey>,
         /// Where.
         source: std::string::FromUtf8Error,
     },
@@ -85,7 +78,68 @@ pub struct Recorded {
     header_bytes: u64,
 }
 
-/// Makes the tape of these chunks. `None` if one of them is gone: then the session is about to expire or being erased.
+/// A tape that grows chunk by chunk, by a project's thresholds.
+#[derive(Debug)]
+pub struct Maker {
+    writer: TapeWriter,
+    union: Union,
+    clicks: Clicks,
+}
+
+impl Maker {
+    /// An empty tape of a session.
+    #[must_use]
+    pub fn new(project: &ProjectId, session: &SessionId, clicks: Clicks) -> Self {
+        let union = Union::new(project.clone(), session.clone()).with_clicks(clicks).with_every_chunk();
+        Self { writer: TapeWriter::new(), union, clicks }
+    }
+
+    /// Adds a chunk: its text, its bytes as an object, and what is known of it beside. Chunks come in ascending order of their names.
+    ///
+    /// # Errors
+    /// [`SessionTapeError`]; then this is of no more use.
+    pub fn chunk(
+        &mut self,
+        name: &ChunkName,
+        text: &str,
+        bytes: u64,
+        metadata: ChunkMetadata,
+    ) -> Result<(), SessionTapeError> {
+        self.union.insert(summarise_text(name.clone(), bytes, text, metadata, self.clicks)?);
+        self.writer.chunk(name, text)?;
+        if self.writer.bytes() > TAPE_BYTES_MAX {
+            return Err(SessionTapeError::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// The tape; `None` if it has no chunk.
+    ///
+    /// # Errors
+    /// [`SessionTapeError`]
+    pub fn finish(self) -> Result<Option<Recorded>, SessionTapeError> {
+        let Some(manifest) = self.union.derive() else { return Ok(None) };
+        let bytes = self.writer.finish(WRITER, manifest)?;
+        if bytes.len() > TAPE_BYTES_MAX {
+            return Err(SessionTapeError::TooLarge);
+        }
+        let key = || "the tape just written".to_owned();
+        Recorded::of(bytes).map(Some).map_err(|source| SessionTapeError::Tape { key: key(), source })
+    }
+}
+
+/// A stored chunk's text.
+///
+/// # Errors
+/// [`SessionTapeError::Inflate`] or [`SessionTapeError::Utf8`]
+pub fn text_of(key: &ChunkKey, body: &[u8]) -> Result<String, SessionTapeError> {
+    let inflated = inflate(body, Limits::CEILING.inflated_bytes_max, usize::MAX)
+        .map_err(|source| SessionTapeError::Inflate { key: Box::new(key.clone()), source })?;
+    String::from_utf8(inflated.bytes)
+        .map_err(|source| SessionTapeError::Utf8 { key: Box::new(key.clone()), source })
+}
+
+/// Makes the tape of these chunks, by a project's thresholds. `None` if one of them is gone: then the session is about to expire or being erased.
 ///
 /// # Errors
 /// [`SessionTapeError`]
@@ -94,33 +148,16 @@ pub async fn record(
     project: &ProjectId,
     session: &SessionId,
     names: &BTreeSet<ChunkName>,
+    clicks: Clicks,
 ) -> Result<Option<Recorded>, SessionTapeError> {
-    let mut writer = TapeWriter::new();
-    let mut union = Union::new(project.clone(), session.clone());
+    let mut maker = Maker::new(project, session, clicks);
     for name in names {
         let key = ChunkKey { project: project.clone(), session: session.clone(), name: name.clone() };
-        let Some(object) = store.get(&key.to_string(), CHUNK_BYTES_MAX).await? else { return Ok(None) };
+        let Some(object) = store.get(&key.to_string(), OBJECT_BYTES_MAX).await? else { return Ok(None) };
         let metadata = ChunkMetadata::read(|name| object.metadata.get(name).map(String::as_str));
-        let summary = summarise(name.clone(), &object.body, metadata)
-            .map_err(|source| SessionTapeError::Chunk { key: key.clone(), source })?;
-        union.insert(summary);
-        let max = Limits::CEILING.inflated_bytes_max;
-        let inflated = inflate(&object.body, max, usize::MAX)
-            .map_err(|source| SessionTapeError::Inflate { key: key.clone(), source })?;
-        let text = String::from_utf8(inflated.bytes)
-            .map_err(|source| SessionTapeError::Utf8 { key: key.clone(), source })?;
-        writer.chunk(name, &text)?;
-        if writer.bytes() > TAPE_BYTES_MAX {
-            return Err(SessionTapeError::TooLarge);
-        }
+        maker.chunk(name, &text_of(&key, &object.body)?, object.body.len() as u64, metadata)?;
     }
-    let Some(manifest) = union.derive() else { return Ok(None) };
-    let bytes = writer.finish(WRITER, manifest)?;
-    if bytes.len() > TAPE_BYTES_MAX {
-        return Err(SessionTapeError::TooLarge);
-    }
-    let key = || "the tape just written".to_owned();
-    Recorded::of(bytes).map(Some).map_err(|source| SessionTapeError::Tape { key: key(), source })
+    maker.finish()
 }
 
 impl Recorded {

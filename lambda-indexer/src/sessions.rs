@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use tapedeck_core::config::Clicks;
 use tapedeck_core::ids::{ProjectId, RequestId, SessionId};
-use tapedeck_core::manifest::{Manifest, set_of};
+use tapedeck_core::manifest::Manifest;
 use tapedeck_core::object_key::{ChunkKey, QuarantineKey};
 use tapedeck_core::store::{OwnedStore, StoreError};
 use tapedeck_core::summary::ChunkSummary;
 
+use crate::anew::{Anew, AnewError};
 use crate::chunk::{ChunkError, read_chunk};
 use crate::clock::now_ms;
-use crate::end::{is_looked_after, look_later};
+use crate::end::{is_looked_after, look_later, seen};
 use crate::erase::{EraseError, delete_session};
-use crate::merge::{MergeError, Merged, Permit, Stored, insert, update};
+use crate::merge::{Basis, MergeError, Merged, Permit, Stored, Update, insert};
 use crate::outbox::{Outbox, OutboxError};
 use crate::quarantine::set_apart;
+use crate::rules::ProjectRules;
 use crate::session_tape::classes;
 use crate::shell::Shell;
 use crate::tombstone::{TombstoneError, bury_session, erased_user, is_erased};
@@ -42,6 +45,9 @@ pub enum ChunksError {
     /// As above, with everything else of the session.
     #[error(transparent)]
     Erase(#[from] Box<EraseError>),
+    /// Its manifest is by other rules, and all of it has to be read.
+    #[error(transparent)]
+    Anew(#[from] AnewError),
 }
 
 /// What became of some chunks of a session.
@@ -61,7 +67,8 @@ pub struct MergedChunks {
     pub failed: Vec<(ChunkKey, ChunkError)>,
 }
 
-/// Reads these chunks of a session and unites them with its manifest, with one write. Before the write, a message is on its way that looks
+/// Reads these chunks of a session and unites them with its manifest, with one write; where that is by other rules, reads all chunks of the
+/// session. Before the write, a message is on its way that looks
 /// whether the session has ended. Chunks of what is erased are deleted instead.
 ///
 /// # Errors
@@ -71,15 +78,15 @@ pub async fn merge_chunks<S: OwnedStore, O: Outbox>(
     project: &ProjectId,
     session: &SessionId,
     keys: &[ChunkKey],
+    rules: &ProjectRules,
 ) -> Result<MergedChunks, ChunksError> {
-    let mut done = read(shell, keys).await?;
+    let mut done = read(shell, keys, rules.clicks).await?;
     if done.summaries.is_empty() {
         return Ok(done);
     }
-    let summaries = std::mem::take(&mut done.summaries);
     let mut is_sent = false;
     let mut erased_by: Option<RequestId> = None;
-    let permit = async |stored: Option<&Stored>, manifest: &Manifest| {
+    let mut permit = async |stored: Option<&Stored>, manifest: &Manifest| {
         if is_erased(&shell.store, project, session).await? {
             return Ok::<_, ChunksError>(Permit::Refuse);
         }
@@ -90,21 +97,32 @@ pub async fn merge_chunks<S: OwnedStore, O: Outbox>(
             .filter(|user| known.is_none_or(|known| !known.contains(*user)))
             .cloned()
             .collect();
-        erased_by = erased_user(shell, project, &new).await?;
+        erased_by = erased_user(&shell.store, project, rules.user_hash_key.as_ref(), &new).await?;
         if erased_by.is_some() {
             return Ok(Permit::Refuse);
         }
         let hop_ms = i64::try_from(shell.settings.hop.as_millis()).unwrap_or(i64::MAX);
         if !is_sent && !is_looked_after(stored, now_ms(), hop_ms) {
             // Before the write: when this fails or ends here, the chunk's event comes again, and so does this.
-            look_later(shell, project, session, set_of(&manifest.chunk_names().collect::<Vec<_>>())).await?;
+            look_later(shell, project, session, seen(manifest)).await?;
             is_sent = true;
         }
         Ok(Permit::Write)
     };
-    let change = |union: &mut _| insert(union, &summaries);
-    (done.merged, done.manifest) =
-        update(&shell.store, project, session, shell.patience, change, permit).await?;
+    let update = shell.update(project, session, rules.clicks);
+    let summaries = &done.summaries;
+    let merged = match Box::pin(update.run(|union| insert(union, summaries), &mut permit)).await {
+        Err(ChunksError::Merge(MergeError::OtherRules { .. })) => {
+            let anew = Box::pin(Anew::find(&shell.store, project, session, rules.clicks)).await?;
+            let update = Update { basis: Basis::Anew, ..update };
+            let merged = Box::pin(update.run(|union| anew.replace(union), &mut permit)).await?;
+            // Rows of all of it: those that are there are by the other rules, too.
+            done.summaries = anew.summaries;
+            merged
+        }
+        merged => merged?,
+    };
+    (done.merged, done.manifest) = merged;
     if done.merged == Merged::Refused {
         if let Some(request) = erased_by {
             bury_session(&shell.store, project, session, &request).await?;
@@ -116,13 +134,13 @@ pub async fn merge_chunks<S: OwnedStore, O: Outbox>(
             shell.store.delete(&QuarantineKey { chunk: key.clone() }.to_string()).await?;
         }
     }
-    done.summaries = summaries;
     Ok(done)
 }
 
 async fn read<S: OwnedStore, O: Outbox>(
     shell: &Shell<'_, S, O>,
     keys: &[ChunkKey],
+    clicks: Clicks,
 ) -> Result<MergedChunks, ChunksError> {
     let mut done = MergedChunks {
         merged: Merged::Unchanged,
@@ -133,7 +151,7 @@ async fn read<S: OwnedStore, O: Outbox>(
         failed: Vec::new(),
     };
     let mut reads = stream::iter(keys)
-        .map(|key| async move { (key, read_chunk(&shell.store, key).await) })
+        .map(|key| async move { (key, read_chunk(&shell.store, key, clicks).await) })
         .buffer_unordered(READS_AT_ONCE);
     while let Some((key, summary)) = reads.next().await {
         match summary {

@@ -1,13 +1,12 @@
 //! What the steps of an invocation act with.
 
-use tapedeck_core::config::{CONFIG_BYTES_MAX, ConfigError, ProjectConfig};
-use tapedeck_core::ids::ProjectId;
+use tapedeck_core::config::{CONFIG_BYTES_MAX, Clicks, ConfigError, ProjectConfig};
+use tapedeck_core::ids::{ProjectId, SessionId};
 use tapedeck_core::object_key::project_config_key;
-use tapedeck_core::store::{OwnedStore, StoreError};
+use tapedeck_core::store::{Store, StoreError};
 
 use crate::deadline::Deadline;
-use crate::merge::Patience;
-use crate::outbox::Outbox;
+use crate::merge::{Basis, Patience, Update};
 use crate::settings::Settings;
 
 /// One bucket, the way out for messages, and the limits of this invocation.
@@ -46,16 +45,31 @@ pub enum ConfigReadError {
     },
 }
 
-impl<S: OwnedStore, O: Outbox> Shell<'_, S, O> {
-    /// A project's configuration; `None` where there is none, and everything that may be left out is.
-    ///
-    /// # Errors
-    /// [`ConfigReadError`]
-    pub async fn config(&self, project: &ProjectId) -> Result<Option<ProjectConfig>, ConfigReadError> {
-        let key = project_config_key(project);
-        let found = self.store.get(&key, CONFIG_BYTES_MAX).await;
-        let found = found.map_err(|source| ConfigReadError::Store { project: project.clone(), source })?;
-        let config = found.map(|object| ProjectConfig::parse(&object.body)).transpose();
-        config.map_err(|source| ConfigReadError::Config { key, source })
+impl<S, O> Shell<'_, S, O> {
+    /// A session's manifest, to be changed by a project's thresholds.
+    #[must_use]
+    pub fn update<'a>(
+        &'a self,
+        project: &'a ProjectId,
+        session: &'a SessionId,
+        clicks: Clicks,
+    ) -> Update<'a, S> {
+        let (store, patience) = (&self.store, self.patience);
+        Update { store, project, session, clicks, patience, basis: Basis::Stored }
     }
+}
+
+/// A project's configuration; `None` where there is none, and everything that may be left out is.
+///
+/// # Errors
+/// [`ConfigReadError`]
+pub async fn read_config(
+    store: &impl Store,
+    project: &ProjectId,
+) -> Result<Option<ProjectConfig>, ConfigReadError> {
+    let key = project_config_key(project);
+    let found = store.get(&key, CONFIG_BYTES_MAX).await;
+    let found = found.map_err(|source| ConfigReadError::Store { project: project.clone(), source })?;
+    let config = found.map(|object| ProjectConfig::parse(&object.body)).transpose();
+    config.map_err(|source| ConfigReadError::Config { key, source })
 }

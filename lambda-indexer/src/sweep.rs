@@ -11,19 +11,16 @@ use tapedeck_core::store::{OwnedStore, Store, StoreError};
 use tapedeck_core::tables::{Cell, Table};
 
 use crate::clock::now_ms;
+use crate::listing::{KEYS_AT_ONCE, keys, list_all};
+use crate::merge::{MergeError, stored};
 use crate::outbox::{Outbox, OutboxError};
 use crate::parquet_file::{FileError, decode_file};
 use crate::shell::Shell;
+use crate::tables::FILE_BYTES_MAX;
 use crate::task::Task;
-
-/// Keys of a listing at a time.
-const KEYS_AT_ONCE: usize = 1_000;
 
 /// Sessions whose last chunk is older were looked at before.
 const AGE_MS_MAX: i64 = 3 * 24 * 60 * 60 * 1000;
-
-/// Largest file of a table that is read, in bytes.
-const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Why the sweep stopped. It may be repeated.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +31,9 @@ pub enum SweepError {
     /// A message that ends a session, or goes on with the sweep.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// A manifest.
+    #[error(transparent)]
+    Manifest(#[from] MergeError),
     /// A file that is none of ours.
     #[error("{key} cannot be read; delete it and reindex its day")]
     File {
@@ -135,8 +135,13 @@ impl Known {
             .manifest_ms(&shell.store, project, session)
             .await?
             .is_some_and(|modified_ms| modified_ms >= *latest_ms);
-        if is_merged && self.ended_chunks(&shell.store, project, session).await? >= *chunks {
-            return Ok(false);
+        if is_merged {
+            let ended = self.ended_chunks(&shell.store, project, session).await?;
+            if ended >= *chunks
+                || (ended > 0 && lists_all_it_can(&shell.store, project, session, ended).await?)
+            {
+                return Ok(false);
+            }
         }
         // Of a set that no session has, so that it is looked at once more a hop later.
         let task = Task::End { project: project.clone(), session: session.clone(), set: set_of([]) };
@@ -153,19 +158,9 @@ impl Known {
     ) -> Result<Option<i64>, StoreError> {
         let prefix = format!("manifests/{project}/{}/", shard(project, session));
         if self.shard.as_ref().is_none_or(|(known, _)| *known != prefix) {
-            let mut manifests = BTreeMap::new();
-            let mut after: Option<String> = None;
-            loop {
-                let listed = store.list(&prefix, after.as_deref(), KEYS_AT_ONCE).await?;
-                let is_last = listed.len() < KEYS_AT_ONCE;
-                after = listed.last().map(|object| object.key.clone());
-                manifests
-                    .extend(listed.into_iter().map(|object| (object.key, object.modified_ms.unwrap_or(0))));
-                if is_last {
-                    break;
-                }
-            }
-            self.shard = Some((prefix.clone(), manifests));
+            let manifests = list_all(store, &prefix).await?.into_iter();
+            let manifests = manifests.map(|object| (object.key, object.modified_ms.unwrap_or(0)));
+            self.shard = Some((prefix.clone(), manifests.collect()));
         }
         let key = format!("{prefix}{session}.json");
         Ok(self.shard.as_ref().and_then(|(_, manifests)| manifests.get(&key).copied()))
@@ -182,23 +177,25 @@ impl Known {
         let at = (project.clone(), day);
         if !self.days.contains_key(&at) {
             let mut ended = BTreeMap::new();
-            let prefix = index_day_prefix(project, Table::Sessions, day);
-            let mut after: Option<String> = None;
-            loop {
-                let listed = store.list(&prefix, after.as_deref(), KEYS_AT_ONCE).await?;
-                let is_last = listed.len() < KEYS_AT_ONCE;
-                after = listed.last().map(|object| object.key.clone());
-                for object in listed.into_iter().filter(|object| object.key.ends_with(".parquet")) {
-                    read_ended(store, &object.key, &mut ended).await?;
-                }
-                if is_last {
-                    break;
-                }
+            let keys = keys(store, &index_day_prefix(project, Table::Sessions, day)).await?;
+            for key in keys.iter().filter(|key| key.ends_with(".parquet")) {
+                read_ended(store, key, &mut ended).await?;
             }
             self.days.insert(at.clone(), ended);
         }
         Ok(self.days[&at].get(session.as_str()).copied().unwrap_or(0))
     }
+}
+
+/// Whether a session's manifest has room for no more chunks than its last row counts: then the row is of all of them.
+async fn lists_all_it_can(
+    store: &impl Store,
+    project: &ProjectId,
+    session: &SessionId,
+    ended: u64,
+) -> Result<bool, MergeError> {
+    let manifest = stored(store, project, session).await?;
+    Ok(manifest.is_some_and(|manifest| manifest.more.is_some() && ended >= manifest.counts.chunks))
 }
 
 async fn read_ended(

@@ -12,6 +12,9 @@ use crate::parquet_file::{FileError, encode_file};
 /// Media type of Parquet files, as IANA has it.
 pub const PARQUET: &str = "application/vnd.apache.parquet";
 
+/// Largest file of a table that is read, in bytes.
+pub const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Why rows are not in the bucket, or not all of them. The same call may be repeated without harm.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tapedeck_core::ids::{ProjectId, RequestId, SessionId, SetHash};
 
+use crate::reindex::Reindexed;
+
 /// One thing to be done, as JSON: `{"tapedeck":"end","project":…,…}`. Doing it again does no harm.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "tapedeck", rename_all = "snake_case")]
@@ -50,6 +52,9 @@ pub enum Task {
         /// Sessions of the shard behind this one; absent for all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<SessionId>,
+        /// What was done of the shard before.
+        #[serde(default, skip_serializing_if = "Reindexed::is_nothing")]
+        done: Reindexed,
     },
 }
 

@@ -7,12 +7,10 @@ use tapedeck_core::object_key::{SessionTombstoneKey, UserTombstoneKey};
 use tapedeck_core::request::{
     DOCUMENT_BYTES_MAX, DOCUMENT_VERSION, DocumentError, Tombstone, parse_document,
 };
-use tapedeck_core::store::{Created, NewObject, OwnedStore, Store, StoreError};
-use tapedeck_core::user_hash::UserHash;
+use tapedeck_core::store::{Created, NewObject, Store, StoreError};
+use tapedeck_core::user_hash::{UserHash, UserHashKey};
 
 use crate::clock::now_ms;
-use crate::outbox::Outbox;
-use crate::shell::{ConfigReadError, Shell};
 
 /// Why it is not known whether something may be written. Then it must not.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +18,6 @@ pub enum TombstoneError {
     /// The store failed or refused.
     #[error("tombstones cannot be read or written")]
     Store(#[from] StoreError),
-    /// The config has the key of user hashes.
-    #[error(transparent)]
-    Config(#[from] ConfigReadError),
     /// A tombstone that cannot be read. That there is one is what counts, except for when and by whom.
     #[error("{key} cannot be read; delete it and ask for the erasure again")]
     Document {
@@ -49,25 +44,22 @@ pub async fn is_erased(
     Ok(store.get(&key.to_string(), DOCUMENT_BYTES_MAX).await?.is_some())
 }
 
-/// By which request one of these users is erased.
+/// By which request one of these users is erased. `hash_key` is the project's.
 ///
 /// # Errors
 /// [`TombstoneError`]
-pub async fn erased_user<S: OwnedStore, O: Outbox>(
-    shell: &Shell<'_, S, O>,
+pub async fn erased_user(
+    store: &impl Store,
     project: &ProjectId,
+    hash_key: Option<&UserHashKey>,
     users: &BTreeSet<String>,
 ) -> Result<Option<RequestId>, TombstoneError> {
-    if users.is_empty() {
-        return Ok(None);
-    }
-    let Some(hash_key) = shell.config(project).await?.and_then(|config| config.user_hash_key) else {
-        return Ok(None);
-    };
+    // Without the key nobody was erased by user.
+    let Some(hash_key) = hash_key else { return Ok(None) };
     for user in users {
         let key =
-            UserTombstoneKey { project: project.clone(), user: UserHash::of(user, &hash_key) }.to_string();
-        if let Some(object) = shell.store.get(&key, DOCUMENT_BYTES_MAX).await? {
+            UserTombstoneKey { project: project.clone(), user: UserHash::of(user, hash_key) }.to_string();
+        if let Some(object) = store.get(&key, DOCUMENT_BYTES_MAX).await? {
             let tombstone: Tombstone =
                 parse_document(&object.body).map_err(|source| TombstoneError::Document { key, source })?;
             return Ok(Some(tombstone.request));

@@ -10,7 +10,8 @@ use crate::metrics::Counts;
 use crate::outbox::{Outbox, OutboxError};
 use crate::reindex::{ReindexError, fan_out, reindex_shard};
 use crate::request::{RequestError, carry_out_request};
-use crate::rows::{Rules, rows_at_end};
+use crate::rows::rows_at_end;
+use crate::rules::ProjectRules;
 use crate::shell::{ConfigReadError, Shell};
 use crate::sweep::{SweepError, sweep};
 use crate::task::Task;
@@ -55,13 +56,15 @@ pub async fn carry_out<S: OwnedStore, O: Outbox>(
     counts.tasks += 1;
     match task {
         Task::End { project, session, set } => {
-            let Ended::Ended { manifest, pinned } = Box::pin(look(shell, project, session, set)).await?
+            let rules = ProjectRules::read(&shell.store, project).await?;
+            let Ended::Ended { manifest, pinned } =
+                Box::pin(look(shell, project, session, set, &rules)).await?
             else {
                 return Ok(TableRows::new());
             };
             counts.ended += 1;
             usage.insert(&manifest);
-            Ok(rows_at_end(&manifest, pinned, Rules::default().of(shell, project).await?))
+            Ok(rows_at_end(&manifest, pinned, &rules.rows))
         }
         Task::Request { project, request, from } => {
             Box::pin(carry_out_request(shell, project, request, from.as_deref())).await?;
@@ -79,8 +82,8 @@ pub async fn carry_out<S: OwnedStore, O: Outbox>(
             fan_out(shell, project, run).await?;
             Ok(TableRows::new())
         }
-        Task::Reindex { project, run, shard: Some(shard), from } => {
-            let done = Box::pin(reindex_shard(shell, project, run, shard, from.as_ref())).await?;
+        Task::Reindex { project, run, shard: Some(shard), from, done } => {
+            let done = Box::pin(reindex_shard(shell, project, run, shard, from.as_ref(), *done)).await?;
             tracing::info!(%project, run, shard, sessions = done.sessions, written = done.written, "reindexed");
             Ok(TableRows::new())
         }

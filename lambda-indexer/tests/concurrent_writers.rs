@@ -12,8 +12,9 @@ use std::time::Duration;
 use tapedeck_core::ids::{ProjectId, SessionId};
 use tapedeck_core::manifest::{Manifest, Union};
 use tapedeck_core::object_key::{ChunkName, manifest_key};
+use tapedeck_core::store::gated::{Gate, Gated, Operation, lost};
 use tapedeck_core::store::memory::MemoryStore;
-use tapedeck_core::store::{Created, Listed, NewObject, Object, Replaced, Store, StoreError};
+use tapedeck_core::store::{NewObject, Store, StoreError};
 use tapedeck_core::summary::{ChunkMetadata, ChunkSummary, Summariser};
 use tapedeck_indexer::merge::{MergeError, Merged, Patience, merge};
 
@@ -29,55 +30,26 @@ enum Fate {
     ReplyLost,
 }
 
-/// A store that waits before each request until the driver polls again, and then lets happen what the driver chose.
-struct SteppedStore<'a> {
-    inner: &'a MemoryStore,
-    fate: &'a Cell<Fate>,
-}
+/// Lets each request wait until the driver polls again, and then lets happen what the driver chose.
+struct Stepped<'a>(&'a Cell<Fate>);
 
-impl SteppedStore<'_> {
-    async fn step<T>(&self, request: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+impl Gate for Stepped<'_> {
+    async fn pass<T>(
+        &self,
+        _: Operation,
+        _: &str,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let mut waited = false;
         std::future::poll_fn(|_| {
             if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        let lost = || StoreError::Unavailable {
-            operation: "request",
-            key: String::new(),
-            reason: "connection reset".to_owned(),
-        };
-        match self.fate.get() {
+        match self.0.get() {
             Fate::Answered => request.await,
-            Fate::RequestLost => Err(lost()),
-            Fate::ReplyLost => {
-                request.await?;
-                Err(lost())
-            }
+            Fate::RequestLost => Err(lost("request lost")),
+            Fate::ReplyLost => request.await.and(Err(lost("reply lost"))),
         }
-    }
-}
-
-impl Store for SteppedStore<'_> {
-    async fn get(&self, key: &str, bytes_max: usize) -> Result<Option<Object>, StoreError> {
-        self.step(self.inner.get(key, bytes_max)).await
-    }
-
-    async fn create(&self, key: &str, object: NewObject<'_>) -> Result<Created, StoreError> {
-        self.step(self.inner.create(key, object)).await
-    }
-
-    async fn replace(&self, key: &str, etag: &str, object: NewObject<'_>) -> Result<Replaced, StoreError> {
-        self.step(self.inner.replace(key, etag, object)).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        keys_max: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
-        self.step(self.inner.list(prefix, after, keys_max)).await
     }
 }
 
@@ -225,7 +197,7 @@ fn run<'a>(
     path: &mut Path,
 ) -> Vec<&'a Vec<ChunkSummary>> {
     let fate = Cell::new(Fate::Answered);
-    let store = SteppedStore { inner: memory, fate: &fate };
+    let store = Gated { store: memory, gate: Stepped(&fate) };
     let (project, session) = (project(), session());
     let mut context = Context::from_waker(Waker::noop());
     let mut live: Vec<(&Vec<ChunkSummary>, Writer<'_>)> = Vec::new();
@@ -288,7 +260,7 @@ fn three_writers() {
 fn a_manifest_that_is_removed_in_between_is_made_again() {
     let memory = MemoryStore::default();
     let fate = Cell::new(Fate::Answered);
-    let store = SteppedStore { inner: &memory, fate: &fate };
+    let store = Gated { store: &memory, gate: Stepped(&fate) };
     let (project, session) = (project(), session());
     now(merge(&memory, &project, &session, &[chunk('a', 0)], PATIENCE)).expect("undisturbed");
 

@@ -14,9 +14,10 @@ use tapedeck_core::ids::SessionId;
 use tapedeck_core::inflate::deflate;
 use tapedeck_core::manifest::Manifest;
 use tapedeck_core::object_key::{ArchiveClass, chunks_prefix, manifest_key};
+use tapedeck_core::store::gated::{Gate, Gated, Operation, lost};
 use tapedeck_core::store::memory::MemoryStore;
-use tapedeck_core::store::{Created, Listed, NewObject, Object, OwnedStore, Replaced, Store, StoreError};
-use tapedeck_core::tables::{Cell, Table};
+use tapedeck_core::store::{NewObject, Store, StoreError};
+use tapedeck_core::tables::{Cell, Table, fold};
 use tapedeck_core::tape::Tape;
 use tapedeck_core::user_hash::{UserHash, UserHashKey};
 use tapedeck_indexer::deadline::Deadline;
@@ -31,59 +32,36 @@ const PATIENCE: Patience = Patience { tries_max: 3, pause_first: Duration::ZERO 
 const SESSION: &str = "6553f10018f45d4a71053ad0482c3b0e";
 const OTHER: &str = "6553f1009b9cf7cdca965edc0c23444b";
 const USER: &str = "user-canary-4711";
+const CONFIG: &str = "config/projects/demo.json";
 const HASH_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// A store of which one request fails: it is not carried out, or it is and nobody hears of it.
+/// Lets one request fail: it is not carried out, or it is and nobody hears of it. And lets requests wait by chance, so that programs at once
+/// take turns.
 #[derive(Default)]
 struct Faulty {
-    inner: MemoryStore,
     requests: AtomicUsize,
     fault: Mutex<Option<(usize, bool)>>,
+    turns: Mutex<Option<fastrand::Rng>>,
 }
 
-impl Faulty {
-    async fn step<T>(&self, request: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+impl Gate for Faulty {
+    async fn pass<T>(
+        &self,
+        _: Operation,
+        _: &str,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let turns = self.turns.lock().unwrap().as_mut().map_or(0, |random| random.u8(0..4));
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let fault = self.fault.lock().unwrap().take_if(|(nth, _)| *nth == number);
-        let lost =
-            || StoreError::Unavailable { operation: "test", key: number.to_string(), reason: "lost".into() };
         match fault {
             None => request.await,
-            Some((_, false)) => Err(lost()),
-            Some((_, true)) => {
-                request.await?;
-                Err(lost())
-            }
+            Some((_, false)) => Err(lost("request lost")),
+            Some((_, true)) => request.await.and(Err(lost("reply lost"))),
         }
-    }
-}
-
-impl Store for Faulty {
-    async fn get(&self, key: &str, bytes_max: usize) -> Result<Option<Object>, StoreError> {
-        self.step(self.inner.get(key, bytes_max)).await
-    }
-
-    async fn create(&self, key: &str, object: NewObject<'_>) -> Result<Created, StoreError> {
-        self.step(self.inner.create(key, object)).await
-    }
-
-    async fn replace(&self, key: &str, etag: &str, object: NewObject<'_>) -> Result<Replaced, StoreError> {
-        self.step(self.inner.replace(key, etag, object)).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        keys_max: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
-        self.step(self.inner.list(prefix, after, keys_max)).await
-    }
-}
-
-impl OwnedStore for Faulty {
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.step(self.inner.delete(key)).await
     }
 }
 
@@ -107,22 +85,34 @@ impl Outbox for Queue {
 
 #[derive(Default)]
 struct World {
-    store: Faulty,
+    store: Gated<MemoryStore, Faulty>,
     queue: Queue,
 }
 
 impl World {
     async fn new() -> Self {
         let world = Self::default();
-        let config = json!({"version": 1, "revision": 3, "project": "demo", "keys": ["pk_0123456789ABCDEFGHIJKL"],
-            "origins": ["https://shop.example"], "sampling": [{"from_ms": 0, "all": 1}], "user_hash_key": HASH_KEY});
-        world.put("config/projects/demo.json", config.to_string().as_bytes()).await;
+        world.configure(&json!({})).await;
         world
+    }
+
+    /// Puts a configuration with these thresholds in the place of the one before.
+    async fn configure(&self, clicks: &Value) {
+        let config = json!({"version": 1, "revision": 3, "project": "demo", "keys": ["pk_0123456789ABCDEFGHIJKL"],
+            "origins": ["https://shop.example"], "sampling": [{"from_ms": 0, "all": 1}], "user_hash_key": HASH_KEY, "clicks": clicks});
+        self.store.store.remove(CONFIG);
+        self.put(CONFIG, config.to_string().as_bytes()).await;
+    }
+
+    fn remove_all(&self, objects: &[(String, Vec<u8>)]) {
+        for (key, _) in objects {
+            self.store.store.remove(key);
+        }
     }
 
     async fn put(&self, key: &str, body: &[u8]) {
         let object = NewObject { body, content_type: "application/json", metadata: &[] };
-        self.store.inner.create(key, object).await.unwrap();
+        self.store.store.create(key, object).await.unwrap();
     }
 
     /// Stores a chunk, and says so unless its event is lost.
@@ -155,8 +145,8 @@ impl World {
         self.announce(&key);
     }
 
-    /// Works on the queue until it is empty. What fails comes again.
-    async fn settle(&self) {
+    /// Works on one message. Tells whether it is done.
+    async fn work(&self, body: &str) -> bool {
         let settings = Settings {
             bucket: "b".into(),
             queue_url: "q".into(),
@@ -165,22 +155,57 @@ impl World {
             hop: Duration::ZERO,
             second_pass: Duration::ZERO,
         };
-        for _ in 0..500 {
+        let record = json!({"eventSource": "aws:sqs", "messageId": "m", "body": body});
+        let deadline = Deadline::within(Duration::from_mins(1));
+        let (store_of, outbox, settings) = (|_: &str| &self.store, &self.queue, &settings);
+        let means = Means { store_of, outbox, settings, patience: PATIENCE, deadline };
+        let answer = invoke(&json!({ "Records": [record] }).to_string(), means).await.unwrap();
+        answer.batch_item_failures.is_empty()
+    }
+
+    /// The keys of all objects under a prefix, however many.
+    async fn objects_of(&self, prefix: &str) -> Vec<String> {
+        tapedeck_indexer::listing::keys(&self.store.store, prefix).await.unwrap()
+    }
+
+    /// Announces many chunks in one message.
+    fn announce_all(&self, keys: &[String]) {
+        let record = |key: &String| json!({"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": key}}});
+        let records: Vec<Value> = keys.iter().map(record).collect();
+        self.queue.bodies.lock().unwrap().push_back(json!({ "Records": records }).to_string());
+    }
+
+    /// Works on the first messages of the queue at once, each in an invocation of its own. What fails comes again.
+    async fn at_once(&self, count: usize) {
+        let bodies: Vec<String> = self.queue.bodies.lock().unwrap().drain(..count).collect();
+        let works = bodies.into_iter().map(|body| async move {
+            if self.work(&body).await {
+                return;
+            }
+            self.queue.bodies.lock().unwrap().push_back(body);
+        });
+        futures_util::future::join_all(works).await;
+    }
+
+    async fn reindex(&self, run: &str) {
+        let task = json!({"tapedeck": "reindex", "project": "demo", "run": run});
+        self.queue.bodies.lock().unwrap().push_back(task.to_string());
+        self.settle().await;
+    }
+
+    /// Works on the queue until it is empty. What fails comes again.
+    async fn settle(&self) {
+        self.settle_at_most(500).await;
+    }
+
+    /// As [`World::settle`], with so many invocations.
+    async fn settle_at_most(&self, invocations: usize) {
+        for _ in 0..=invocations {
             let Some(body) = self.queue.bodies.lock().unwrap().pop_front() else {
                 assert_eq!(*self.queue.dead.lock().unwrap(), []);
                 return;
             };
-            let record = json!({"eventSource": "aws:sqs", "messageId": "m", "body": body});
-            let deadline = Deadline::within(Duration::from_mins(1));
-            let means = Means {
-                store_of: |_: &str| &self.store,
-                outbox: &self.queue,
-                settings: &settings,
-                patience: PATIENCE,
-                deadline,
-            };
-            let answer = invoke(&json!({"Records": [record]}).to_string(), means).await.unwrap();
-            if !answer.batch_item_failures.is_empty() {
+            if !self.work(&body).await {
                 self.queue.bodies.lock().unwrap().push_back(body);
             }
         }
@@ -190,22 +215,22 @@ impl World {
     /// Keys and bytes of all objects under a prefix.
     async fn objects(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
         let mut found = Vec::new();
-        for listed in self.store.inner.list(prefix, None, 1_000).await.unwrap() {
-            let object = self.store.inner.get(&listed.key, usize::MAX).await.unwrap().unwrap();
-            found.push((listed.key, object.body));
+        for key in self.objects_of(prefix).await {
+            let object = self.store.store.get(&key, usize::MAX).await.unwrap().unwrap();
+            found.push((key, object.body));
         }
         found
     }
 
     async fn manifest(&self, session: &str) -> Option<Manifest> {
         let key = manifest_key(&"demo".parse().unwrap(), &session.parse().unwrap());
-        let object = self.store.inner.get(&key, usize::MAX).await.unwrap()?;
+        let object = self.store.store.get(&key, usize::MAX).await.unwrap()?;
         Some(Manifest::parse(&object.body).unwrap())
     }
 
     async fn state(&self, number: u32) -> Value {
         let key = format!("erasures/demo/state/1700000000000-{number:016x}.json");
-        serde_json::from_slice(&self.store.inner.get(&key, usize::MAX).await.unwrap().unwrap().body).unwrap()
+        serde_json::from_slice(&self.store.store.get(&key, usize::MAX).await.unwrap().unwrap().body).unwrap()
     }
 
     /// The keys of objects in which a text is found, whatever they are packed in.
@@ -384,12 +409,9 @@ async fn manifests_are_made_again_byte_for_byte() {
     let manifests = world.objects("manifests/").await;
     let ended: std::collections::BTreeSet<_> =
         rows(&world, Table::Sessions).await.into_iter().filter(|(_, state)| state == "ended").collect();
-    for (key, _) in manifests.iter().chain(&world.objects("index/").await) {
-        world.store.inner.remove(key);
-    }
-    let task = json!({"tapedeck": "reindex", "project": "demo", "run": "r1"});
-    world.queue.bodies.lock().unwrap().push_back(task.to_string());
-    world.settle().await;
+    world.remove_all(&manifests);
+    world.remove_all(&world.objects("index/").await);
+    world.reindex("r1").await;
     assert_eq!(world.objects("manifests/").await, manifests);
     assert_eq!(
         rows(&world, Table::Sessions).await.into_iter().collect::<std::collections::BTreeSet<_>>(),
@@ -398,15 +420,243 @@ async fn manifests_are_made_again_byte_for_byte() {
     assert_eq!(world.objects("index/demo/reindex/r1/").await.len(), 256);
 }
 
+/// Two clicks in one place of the chunk's own, half a second apart.
+fn two_clicks(seq: i64) -> [Value; 2] {
+    [300, 800].map(|after_ms| {
+        json!({"type": 3, "timestamp": 1_700_000_000_000_i64 + seq * 1_000 + after_ms, "data": {"source": 2, "type": 2, "id": 4, "x": 100 * seq, "y": 10}})
+    })
+}
+
+#[tokio::test]
+async fn a_projects_own_thresholds_tell_rage_and_dead_clicks() {
+    let world = World::new().await;
+    world.configure(&json!({"rage_count": 2, "dead_ms": 3_000})).await;
+    let click = |effect_ms: u32| {
+        custom(
+            "click",
+            &json!({"selector": "button.buy", "role": "button", "effects": ["mutation"], "effect_ms": effect_ms}),
+        )
+    };
+    let [first, second] = two_clicks(0);
+    world.chunk(SESSION, 0, &[first, second, click(2_000), click(3_001)], true).await;
+    world.settle().await;
+    let manifest = world.manifest(SESSION).await.unwrap();
+    let counts = manifest.counts.counts;
+    // By the default thresholds there would be no burst, and two dead clicks.
+    assert_eq!((counts.rage_clicks, counts.dead_clicks), (1, 1));
+    assert_eq!(manifest.clicks.rage_count, 2);
+}
+
+#[tokio::test]
+async fn a_manifest_by_other_thresholds_is_made_anew_from_all_chunks() {
+    let world = World::new().await;
+    let chunk = async |seq: u32| {
+        world.chunk(SESSION, seq, &[&two_clicks(seq.into())[..], &[an_error()]].concat(), true).await;
+        world.settle().await;
+    };
+    chunk(0).await;
+    chunk(1).await;
+    assert_eq!(world.manifest(SESSION).await.unwrap().counts.counts.rage_clicks, 0);
+    world.configure(&json!({"rage_count": 2, "rage_ms": 600})).await;
+    chunk(2).await;
+    let manifest = world.manifest(SESSION).await.unwrap();
+    assert_eq!(manifest.counts.chunks, 3);
+    assert_eq!(manifest.counts.counts.rage_clicks, 3, "also of the chunks from before");
+    assert_eq!(manifest.tape.as_ref().unwrap().chunks, 3);
+
+    // The same, with nothing known before.
+    let manifests = world.objects("manifests/").await;
+    world.remove_all(&manifests);
+    world.reindex("r1").await;
+    assert_eq!(world.objects("manifests/").await, manifests);
+}
+
+/// A manifest as a program with older rules would have left it.
+async fn age(world: &World, session: &str) {
+    let key = manifest_key(&"demo".parse().unwrap(), &session.parse().unwrap());
+    let object = world.store.store.get(&key, usize::MAX).await.unwrap().unwrap();
+    let mut manifest = Manifest::parse(&object.body).unwrap();
+    manifest.core -= 1;
+    manifest.routes.insert("/told/by/older/rules".to_owned());
+    world.store.store.remove(&key);
+    world.put(&key, &manifest.encode().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_manifest_by_older_rules_is_made_anew_by_a_chunk_an_end_and_a_pin() {
+    let world = ended().await;
+    world.settle().await;
+    let expected = world.manifest(SESSION).await.unwrap();
+
+    age(&world, SESSION).await;
+    let task = json!({"tapedeck": "end", "project": "demo", "session": SESSION, "set": "00000000"});
+    world.queue.bodies.lock().unwrap().push_back(task.to_string());
+    world.settle().await;
+    assert_eq!(world.manifest(SESSION).await, Some(expected.clone()), "by its end");
+
+    age(&world, SESSION).await;
+    world.announce(&world.objects("chunks/").await.iter().find(|(key, _)| key.contains(SESSION)).unwrap().0);
+    world.settle().await;
+    assert_eq!(world.manifest(SESSION).await, Some(expected.clone()), "by a chunk that came again");
+
+    age(&world, SESSION).await;
+    world.ask(1, json!({"action": "pin", "session": SESSION})).await;
+    world.settle().await;
+    let pinned = world.manifest(SESSION).await.unwrap();
+    assert_eq!(pinned.tape.as_ref().unwrap().class, ArchiveClass::Pinned);
+    assert_eq!(Manifest { tape: None, ..pinned }, Manifest { tape: None, ..expected }, "by a pin");
+}
+
+#[tokio::test]
+async fn a_session_of_which_only_the_tape_remains_is_made_again() {
+    let world = ended().await;
+    world.settle().await;
+    let key = manifest_key(&"demo".parse().unwrap(), &SESSION.parse().unwrap());
+    let manifest = world.store.store.get(&key, usize::MAX).await.unwrap().unwrap().body;
+    let before = rows_at_end(&world).await;
+    for prefix in ["chunks/", "manifests/", "index/"] {
+        world.remove_all(&world.objects(prefix).await);
+    }
+    world.reindex("r1").await;
+    let found = world.objects("manifests/").await;
+    assert_eq!(found, [(key, manifest)], "byte for byte, and no other session had a tape");
+    let expected: Vec<String> = before.into_iter().filter(|row| row.contains(SESSION)).collect();
+    assert_eq!(rows_at_end(&world).await, expected, "row for row");
+
+    // By other thresholds than the tape was written with, its events tell.
+    world.configure(&json!({"rage_count": 2})).await;
+    world.reindex("r2").await;
+    let manifest = world.manifest(SESSION).await.unwrap();
+    assert_eq!((manifest.clicks.rage_count, manifest.counts.chunks), (2, 3));
+}
+
+#[tokio::test]
+async fn a_session_of_more_chunks_than_a_manifest_lists_ends_once_and_whole() {
+    const CHUNKS: u32 = 1_100;
+    let world = World::new().await;
+    for seq in 0..CHUNKS {
+        world.chunk(SESSION, seq, &[an_error()], false).await;
+    }
+    let chunks = world.objects_of("chunks/").await;
+    // As few messages, so that it takes no time.
+    world.announce_all(&chunks);
+    world.settle_at_most(6).await;
+    let manifest = world.manifest(SESSION).await.unwrap();
+    let more = manifest.more.clone().unwrap();
+    assert!(manifest.encode().unwrap().len() <= 256 * 1024);
+    assert!(
+        manifest.counts.chunks > 400 && more.chunks > 100,
+        "{} and {}",
+        manifest.counts.chunks,
+        more.chunks
+    );
+    assert_eq!(manifest.tape.as_ref().unwrap().chunks, u64::from(CHUNKS), "the tape has all of them");
+    let tapes = world.objects("archive/").await;
+    assert_eq!(tapes.len(), 1);
+    assert_eq!(Tape::parse(&tapes[0].1).unwrap().verify().unwrap().chunks, CHUNKS as usize);
+
+    // Listed or not, a chunk that comes again changes nothing, and nobody looks whether the session ended once more.
+    world.announce(&chunks[3]);
+    world.announce(chunks.last().unwrap());
+    world.settle_at_most(2).await;
+    assert_eq!(world.manifest(SESSION).await, Some(manifest.clone()));
+
+    // A new one that is not listed either ends the session again.
+    world.chunk(SESSION, CHUNKS, &[], true).await;
+    world.settle_at_most(6).await;
+    let later = world.manifest(SESSION).await.unwrap();
+    assert_eq!(later.tape.as_ref().unwrap().chunks, u64::from(CHUNKS) + 1);
+    assert_eq!(later.counts.chunks, manifest.counts.chunks);
+
+    // The same, made anew.
+    let manifests = world.objects("manifests/").await;
+    world.remove_all(&manifests);
+    world.reindex("r1").await;
+    assert_eq!(world.objects("manifests/").await, manifests);
+}
+
+/// A day of one small file for each of so many sessions of `USER`.
+async fn a_day(sessions: u32) -> World {
+    let world = World::new().await;
+    for n in 0..sessions {
+        world.chunk(&format!("6553f100{n:024x}"), 0, &[identified()], true).await;
+    }
+    world.settle().await;
+    world.queue.bodies.lock().unwrap().clear();
+    world
+}
+
+/// Requests take turns by chance: an erasure's first pass while the day is compacted and a tab of the user's uploads. Its last pass comes when
+/// both have ended, as its delay sees to.
+#[tokio::test]
+async fn an_erasure_while_rows_are_compacted_and_a_tab_uploads() {
+    let full = a_day(64).await;
+    let before = full.objects("").await;
+    let key: UserHashKey = serde_json::from_value(json!(HASH_KEY)).unwrap();
+    for seed in 0..6 {
+        let world = World::new().await;
+        for (key, body) in &before {
+            if key != CONFIG {
+                world.put(key, body).await;
+            }
+        }
+        assert!(world.with(USER).await.len() > 64);
+        world.ask(2, json!({"action": "erase_user", "user": UserHash::of(USER, &key)})).await;
+        world.queue.bodies.lock().unwrap().push_back(json!({"tapedeck": "compact"}).to_string());
+        world.chunk("6553f100000000000000000000000007", 1, &[an_error(), identified()], true).await;
+        *world.store.gate.turns.lock().unwrap() = Some(fastrand::Rng::with_seed(seed));
+        world.at_once(3).await;
+        *world.store.gate.turns.lock().unwrap() = None;
+        world.settle().await;
+        assert_eq!(world.state(2).await["state"], "done", "seed {seed}");
+        assert_eq!(world.with(USER).await, [""; 0], "seed {seed}");
+    }
+}
+
+/// Every row that readers end up with: of each key the highest revision. Those of errors without how many chunks the session had when they
+/// were written.
+async fn rows_at_end(world: &World) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in Table::ALL {
+        let mut rows = Vec::new();
+        for (key, body) in world.objects(&format!("index/demo/{table}/")).await {
+            if key.ends_with(".parquet") {
+                rows.extend(decode_file(table, body).unwrap());
+            }
+        }
+        found.extend(fold(table, rows).into_iter().map(|mut row| {
+            if table == Table::Errors {
+                row.set(table, "chunks", Cell::Null);
+            }
+            format!("{table} {row:?}")
+        }));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_run_goes_on_with_the_shards_that_are_left() {
+    let world = ended().await;
+    world.settle().await;
+    world.reindex("r1").await;
+    let done = world.objects("index/demo/reindex/r1/").await;
+    assert_eq!(done.len(), 256);
+    world.remove_all(&done[..3]);
+    let task = json!({"tapedeck": "reindex", "project": "demo", "run": "r1"});
+    world.queue.bodies.lock().unwrap().push_back(task.to_string());
+    world.settle_at_most(1 + 3).await;
+    assert_eq!(world.objects("index/demo/reindex/r1/").await.len(), 256);
+}
+
 /// Runs `story` with each of its requests to the store failing in turn; `check` has to hold each time.
 async fn each_request_fails(story: impl AsyncFn(&World), check: impl AsyncFn(&World, &str)) {
     for carried_out in [false, true] {
         for nth in 0.. {
             let world = ended().await;
-            *world.store.fault.lock().unwrap() = Some((nth, carried_out));
+            *world.store.gate.fault.lock().unwrap() = Some((nth, carried_out));
             story(&world).await;
             check(&world, &format!("request {nth}, carried out: {carried_out}")).await;
-            if world.store.fault.lock().unwrap().is_some() {
+            if world.store.gate.fault.lock().unwrap().is_some() {
                 assert!(nth > 10, "so few requests: {nth}");
                 break;
             }

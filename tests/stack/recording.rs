@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tapedeck_core::config::Clicks;
 use tapedeck_core::ids::{ContentHash, PageId, ProjectId, Seq, SessionId};
 use tapedeck_core::inflate::deflate;
 use tapedeck_core::manifest::Union;
@@ -77,7 +78,7 @@ pub fn manifest_of<'a>(chunks: impl IntoIterator<Item = &'a Recorded>) -> Vec<u8
         let metadata = ChunkMetadata::read(|name| {
             metadata.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
         });
-        let summary = summarise(key.name.clone(), body, metadata).unwrap();
+        let summary = summarise(key.name.clone(), body, metadata, Clicks::default()).unwrap();
         union.get_or_insert_with(|| Union::new(key.project.clone(), key.session.clone())).insert(summary);
     }
     union.and_then(|union| union.derive()).expect("at least one chunk").encode().unwrap()

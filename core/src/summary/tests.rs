@@ -123,12 +123,12 @@ fn written(event: &Value) -> String {
     format!("{{{}}}", order.into_iter().filter_map(member).collect::<Vec<_>>().join(","))
 }
 
-fn by_bytes(text: &str, cuts: &[usize], thorough: bool) -> Result<ChunkSummary, SummaryError> {
+fn summariser() -> Summariser {
     let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
-    let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
-    if thorough {
-        summariser = summariser.thorough();
-    }
+    Summariser::new(name, 10, ChunkMetadata::default())
+}
+
+fn by_bytes(text: &str, cuts: &[usize], mut summariser: Summariser) -> Result<ChunkSummary, SummaryError> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).chain([text.len()]).collect();
     cuts.sort_unstable();
     let mut from = 0;
@@ -152,7 +152,7 @@ fn a_long_event_is_known_by_its_ends() {
     ];
     let text = lines.join("\n");
     for cuts in [vec![], vec![70, 200, 1_000, 60_000, 2_000_000]] {
-        let summary = by_bytes(&text, &cuts, false).expect("a summary");
+        let summary = by_bytes(&text, &cuts, summariser()).expect("a summary");
         assert_eq!((summary.facts.first_ms, summary.facts.last_ms, summary.facts.events), (1, 5, 5));
         assert_eq!(summary.facts.checkpoints, [(2, 0)]);
         assert_eq!(summary.facts.inflated_bytes, text.len() as u64 + 1);
@@ -160,15 +160,32 @@ fn a_long_event_is_known_by_its_ends() {
     }
     // Nobody knows the time of this one before its end, which is not where rrweb writes it.
     let strange = format!(r#"{{"data":"{long}","timestamp":7,"type":3}}"#);
-    let error = by_bytes(&strange, &[100], false).expect_err("too long");
+    let error = by_bytes(&strange, &[100], summariser()).expect_err("too long");
     assert!(matches!(error, SummaryError::Long { index: 0 }), "{error}");
-    assert_eq!(by_bytes(&strange, &[100], true).expect("a summary").facts.first_ms, 7);
+    assert_eq!(by_bytes(&strange, &[100], summariser().thorough()).expect("a summary").facts.first_ms, 7);
+}
+
+#[test]
+fn bytes_go_by_thresholds() {
+    let click =
+        |at_ms| json!({"type": 3, "data": {"source": 2, "type": 2, "x": 5, "y": 5}, "timestamp": at_ms});
+    let effects =
+        json!({"at_ms": 20, "selector": "button", "role": "button", "effects": ["dom"], "effect_ms": 1_000});
+    let events = [click(10), click(20), click(900), custom(2_000, "tapedeck.click", &effects)];
+    let text = events.iter().map(written).collect::<Vec<_>>().join("\n");
+    let counted = |clicks: Clicks| {
+        let counts =
+            by_bytes(&text, &[7, 90], summariser().with_clicks(clicks)).expect("a summary").facts.counts;
+        (counts.clicks, counts.rage_clicks, counts.dead_clicks)
+    };
+    assert_eq!(counted(Clicks::default()), (3, 1, 0));
+    assert_eq!(counted(Clicks { rage_ms: 500, ..Clicks::default() }), (3, 0, 0));
+    assert_eq!(counted(Clicks { dead_ms: 999, ..Clicks::default() }), (3, 1, 1));
 }
 
 #[test]
 fn what_is_no_text_is_named() {
-    let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
-    let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+    let mut summariser = summariser();
     let error = summariser.bytes(b"\xff\n").expect_err("no text");
     assert_eq!(error.to_string(), "line 0 (from 0) is not UTF-8");
 }
@@ -183,6 +200,8 @@ fn any_event() -> impl Strategy<Value = Value> {
         ".{0,200}".prop_map(|text| json!({"href": text, "node": {"text": text}})),
         (".{0,100}", "error|custom|click|navigation|session|vital").prop_map(|(text, tag)| json!({"tag": format!("tapedeck.{tag}"),
             "payload": {"message": text, "name": text, "to": text, "url": text, "effects": [], "role": "button"}})),
+        (0..6_000_u32).prop_map(|effect_ms| json!({"tag": "tapedeck.click",
+            "payload": {"effects": ["dom"], "effect_ms": effect_ms, "role": "button"}})),
         Just(json!(null)),
         Just(json!(r#"},"timestamp":1}"#)),
     ];
@@ -197,20 +216,23 @@ proptest! {
         events in proptest::collection::vec((any_event(), any::<bool>()), 1..30),
         cuts in proptest::collection::vec(any::<usize>(), 0..12),
         ends in any::<bool>(),
+        (rage_count, rage_ms, rage_px, dead_ms) in (2..5_u32, 100..2_000_u32, 5..100_u32, 100..5_000_u32),
     ) {
+        let clicks = Clicks { rage_count, rage_ms, rage_px, dead_ms };
         let lines: Vec<String> = events
             .iter()
             .map(|(event, is_written)| if *is_written { written(event) } else { event.to_string() })
             .collect();
-        let name = "a1B2c3D4-00000-1a2b3c4d".parse().expect("a chunk name");
-        let mut summariser = Summariser::new(name, 10, ChunkMetadata::default());
+        let mut by_line = summariser().with_clicks(clicks);
         for line in &lines {
-            summariser.line(line).expect("an event");
+            by_line.line(line).expect("an event");
         }
-        let by_line = summariser.finish().expect("a summary");
+        let by_line = by_line.finish().expect("a summary");
         let text = lines.join("\n") + if ends { "\n" } else { "" };
-        prop_assert_eq!(&by_bytes(&text, &cuts, false).expect("a summary"), &by_line);
-        prop_assert_eq!(&by_bytes(&text, &cuts, true).expect("a summary"), &by_line);
+        for summariser in [summariser(), summariser().thorough()] {
+            let by_bytes = by_bytes(&text, &cuts, summariser.with_clicks(clicks));
+            prop_assert_eq!(&by_bytes.expect("a summary"), &by_line);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 use super::*;
 use std::cell::Cell as Counter;
+use tapedeck_core::store::Store as _;
+use tapedeck_core::store::gated::{Gate, Gated, Operation, lost};
 use tapedeck_core::store::memory::MemoryStore;
-use tapedeck_core::store::{Created, Object, Replaced as Written};
 use tapedeck_core::tables::{Cell, FILES_MIN, TableRows};
 
 use crate::tables::write_tables;
@@ -115,55 +116,31 @@ async fn a_file_that_is_none_of_ours_is_named() {
     assert_eq!(error.to_string(), format!("{key} cannot be read; delete it and reindex its day"));
 }
 
-/// Does what the store does until a request of a given number, and from then on nothing: as a program that is killed. Reading
-/// an object changes nothing and is not counted.
-struct Dying<'a> {
-    store: &'a MemoryStore,
+/// Lets requests pass until one of a given number, and from then on nothing: as a program that is killed. Reading an object changes
+/// nothing and is not counted.
+struct Dying {
     left: Counter<usize>,
     /// Whether the last request still reaches the store, its answer being lost.
     reaches: bool,
 }
 
-impl Dying<'_> {
-    async fn step<T>(&self, request: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let dead =
-            || StoreError::Unavailable { operation: "any", key: String::new(), reason: "killed".to_owned() };
+impl Gate for Dying {
+    async fn pass<T>(
+        &self,
+        operation: Operation,
+        _: &str,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        if operation == Operation::Get {
+            return request.await;
+        }
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
         match left {
-            1 if self.reaches => request.await.and(Err(dead())),
-            0 | 1 => Err(dead()),
+            1 if self.reaches => request.await.and(Err(lost("killed"))),
+            0 | 1 => Err(lost("killed")),
             _ => request.await,
         }
-    }
-}
-
-impl Store for Dying<'_> {
-    async fn get(&self, key: &str, bytes_max: usize) -> Result<Option<Object>, StoreError> {
-        self.store.get(key, bytes_max).await
-    }
-
-    async fn create(&self, key: &str, object: NewObject<'_>) -> Result<Created, StoreError> {
-        self.step(self.store.create(key, object)).await
-    }
-
-    async fn replace(&self, key: &str, etag: &str, object: NewObject<'_>) -> Result<Written, StoreError> {
-        self.step(self.store.replace(key, etag, object)).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        keys_max: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
-        self.step(self.store.list(prefix, after, keys_max)).await
-    }
-}
-
-impl OwnedStore for Dying<'_> {
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.step(self.store.delete(key)).await
     }
 }
 
@@ -174,7 +151,7 @@ async fn a_crash_anywhere_loses_nothing() {
     // Listing, creating the file, naming what it replaces; listing, and then one removal after the other.
     for (fatal, reaches) in [2, 3, 5, 40, 69].into_iter().flat_map(|fatal| [(fatal, false), (fatal, true)]) {
         let (store, rows) = filled(FILES).await;
-        let dying = Dying { store: &store, left: Counter::new(fatal), reaches };
+        let dying = Gated { store: &store, gate: Dying { left: Counter::new(fatal), reaches } };
         for now_ms in [0, HOUR_MS] {
             let _killed = run(&dying, now_ms).await;
         }
@@ -188,52 +165,21 @@ async fn a_crash_anywhere_loses_nothing() {
     }
 }
 
-/// Waits a while before each request, so that several programs at once take turns in some order.
-struct Slow<'a> {
-    store: &'a MemoryStore,
-    random: std::cell::RefCell<fastrand::Rng>,
-}
+/// Lets each request wait a while, so that several programs at once take turns in some order.
+struct Slow(std::cell::RefCell<fastrand::Rng>);
 
-impl Slow<'_> {
-    async fn turn(&self) {
-        let turns = self.random.borrow_mut().u8(0..4);
+impl Gate for Slow {
+    async fn pass<T>(
+        &self,
+        _: Operation,
+        _: &str,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let turns = self.0.borrow_mut().u8(0..4);
         for _ in 0..turns {
             tokio::task::yield_now().await;
         }
-    }
-}
-
-impl Store for Slow<'_> {
-    async fn get(&self, key: &str, bytes_max: usize) -> Result<Option<Object>, StoreError> {
-        self.turn().await;
-        self.store.get(key, bytes_max).await
-    }
-
-    async fn create(&self, key: &str, object: NewObject<'_>) -> Result<Created, StoreError> {
-        self.turn().await;
-        self.store.create(key, object).await
-    }
-
-    async fn replace(&self, key: &str, etag: &str, object: NewObject<'_>) -> Result<Written, StoreError> {
-        self.turn().await;
-        self.store.replace(key, etag, object).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        keys_max: usize,
-    ) -> Result<Vec<Listed>, StoreError> {
-        self.turn().await;
-        self.store.list(prefix, after, keys_max).await
-    }
-}
-
-impl OwnedStore for Slow<'_> {
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.turn().await;
-        self.store.delete(key).await
+        request.await
     }
 }
 
@@ -243,7 +189,8 @@ impl OwnedStore for Slow<'_> {
 async fn runs_overlap_in_any_order() {
     for seed in 0..2 {
         let (store, mut rows) = filled(FILES).await;
-        let slow = |n: u64| Slow { store: &store, random: fastrand::Rng::with_seed(seed * 7 + n).into() };
+        let slow =
+            |n: u64| Gated { store: &store, gate: Slow(fastrand::Rng::with_seed(seed * 7 + n).into()) };
         let adding = async |from: u32| {
             for n in from..from + 70 {
                 let mut late = TableRows::new();
