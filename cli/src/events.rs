@@ -10,7 +10,7 @@ use tapedeck_core::tape::Tape;
 ///
 /// # Errors
 /// If the tape is not sound, or there is nowhere to write to.
-pub(crate) fn events(bytes: &[u8], page: Option<&str>, out: &mut impl Write) -> Result<()> {
+pub(crate) fn events(bytes: &[u8], page: Option<&str>, out: &mut (impl Write + ?Sized)) -> Result<()> {
     let tape = Tape::parse(bytes)?;
     let mut lines: Vec<(i64, String)> = Vec::new();
     for index in tape.header().by_position() {

@@ -1,7 +1,13 @@
-//! `tapedeck`: what is in a tape, and whether it is whole; a tape's events as the JSON array that rrweb's own player takes.
+//! `tapedeck`: what is in a tape, and whether it is whole; sessions out of a bucket and into one, as tapes and as the JSON array of events
+//! that rrweb's own player takes.
 
 mod events;
+mod export;
+mod folder;
+mod import;
 mod inspect;
+mod place;
+mod rrweb;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,8 +15,24 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
+const EXPORT_EXAMPLES: &str = "Examples:
+  tapedeck export 6553f10018f45d4a71053ad0482c3b0e --from s3://my-bucket --project shop --to session.tape
+  tapedeck export 6553f10018f45d4a71053ad0482c3b0e --from s3://my-bucket --project shop --to events.json
+
+Signs in as the AWS CLI does. With single sign-on, before: eval \"$(aws configure export-credentials --format env)\"";
+
+const IMPORT_EXAMPLES: &str = "Examples:
+  tapedeck import session.tape --to s3://other-bucket
+  tapedeck import events.json --project shop --to session.tape
+
+Signs in as the AWS CLI does. With single sign-on, before: eval \"$(aws configure export-credentials --format env)\"";
+
 #[derive(Parser)]
-#[command(name = "tapedeck", about, version)]
+#[command(
+    name = "tapedeck",
+    about = "Looks into tapes, and moves sessions as files: out of a bucket, into one, from and to rrweb",
+    version
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Task,
@@ -31,23 +53,34 @@ enum Task {
         #[arg(long)]
         page: Option<String>,
     },
+    /// Make a tape, or an rrweb recording, of sessions in a bucket or a folder.
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(export::Export),
+    /// Put tapes and rrweb recordings into a bucket or a folder, as if they had ended there, or into a tape. Prints the sessions.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(import::Import),
 }
 
-fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Task::Inspect { file } => {
-            read(&file).and_then(|bytes| inspect::inspect(&bytes, &mut std::io::stdout()))
-        }
-        Task::Events { file, page } => {
-            read(&file).and_then(|bytes| events::events(&bytes, page.as_deref(), &mut std::io::stdout()))
-        }
-    };
-    match done {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
+            if let Some(hint) = place::hint(&error) {
+                eprintln!("hint: {hint}");
+            }
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Inspect { file } => inspect::inspect(&read(&file)?, &mut std::io::stdout()),
+        Task::Events { file, page } => events::events(&read(&file)?, page.as_deref(), &mut std::io::stdout()),
+        Task::Export(arguments) => Box::pin(export::export(&arguments)).await,
+        Task::Import(arguments) => Box::pin(import::import(&arguments)).await,
     }
 }
 

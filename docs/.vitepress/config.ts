@@ -78,6 +78,7 @@ export default defineConfig({
           { text: "Embed the player", link: "/docs/embedding" },
           guide("deploy", "Deploy to production"),
           guide("operate", "Operate"),
+          guide("move", "Move sessions"),
           guide("troubleshooting", "Troubleshooting"),
           guide("upgrade", "Versions and upgrades"),
         ],

@@ -1,7 +1,7 @@
 //! What the tests of this folder stand on: the local bucket, queue and Lambda service around the real indexer, sessions to
 //! put through them, and a proxy that makes the store fail at will.
 //!
-//! `cargo build -p tapedeck-indexer && cargo test -p tapedeck-tests` runs them: the binary that is tested is not built by the tests.
+//! `cargo build --bins -p tapedeck-indexer -p tapedeck && cargo test -p tapedeck-tests` runs them: the programs that are tested are not built by the tests.
 //!
 //! What happens must not depend on time: tests wait with [`eventually`] for what they expect.
 
@@ -13,7 +13,7 @@ mod stack;
 
 use std::time::{Duration, Instant};
 
-pub use stack::{BUCKET, PLAYER, REGION, Stack, cloud, indexer_binary, s3_client, template};
+pub use stack::{BUCKET, PLAYER, REGION, Stack, built, cloud, indexer_binary, s3_client, template};
 
 /// How long [`eventually`] waits before it gives up.
 const PATIENCE: Duration = Duration::from_mins(1);

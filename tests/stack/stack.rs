@@ -175,17 +175,18 @@ pub async fn s3_client(endpoint: Option<&str>, region: &str, credentials: Creden
 /// The indexer that is tested: `TAPEDECK_INDEXER_BIN`, or what cargo built beside the tests.
 #[must_use]
 pub fn indexer_binary() -> PathBuf {
-    let binary = std::env::var_os("TAPEDECK_INDEXER_BIN").map_or_else(
-        || {
-            let test = std::env::current_exe().unwrap();
-            // target/debug/deps/{test}
-            test.ancestors().nth(2).unwrap().join("tapedeck-indexer")
-        },
-        PathBuf::from,
-    );
+    std::env::var_os("TAPEDECK_INDEXER_BIN").map_or_else(|| built("tapedeck-indexer"), PathBuf::from)
+}
+
+/// A program of this workspace, as cargo built it beside the tests.
+#[must_use]
+pub fn built(program: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    // target/debug/deps/{test}
+    let binary = test.ancestors().nth(2).unwrap().join(program);
     assert!(
         binary.is_file(),
-        "no indexer at {}: build it with `cargo build -p tapedeck-indexer`, or name another in TAPEDECK_INDEXER_BIN",
+        "no {program} at {}: build it with `cargo build --bins -p tapedeck-indexer -p tapedeck`",
         binary.display()
     );
     binary
