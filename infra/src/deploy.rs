@@ -21,10 +21,12 @@ use sha2::{Digest as _, Sha256};
 use tapedeck_core::config::StoreLocation;
 use tapedeck_core::ids::hex;
 
-use self::command::{Aws, Wrangler};
+pub(crate) use self::command::Aws;
+use self::command::Wrangler;
 pub use self::destroy::destroy;
 use self::mark::Mark;
-use self::stacks::{Before, outputs};
+use self::stacks::Before;
+pub(crate) use self::stacks::outputs;
 use crate::deployment::Deployment;
 use crate::settings::{ConfigObject, Environment, Settings};
 use crate::template::{Place, Resolved, Template};
@@ -409,7 +411,7 @@ impl Plan {
     }
 }
 
-fn stack_name(environment: &str) -> String {
+pub(crate) fn stack_name(environment: &str) -> String {
     format!("tapedeck-{environment}")
 }
 
@@ -423,7 +425,7 @@ fn origin_of(host: Option<&str>, said: &str) -> Result<String> {
     Ok(word.context("wrangler did not say where the Worker is")?.trim_end_matches('/').to_owned())
 }
 
-fn check_account(aws: &Aws, expected: &str) -> Result<()> {
+pub(crate) fn check_account(aws: &Aws, expected: &str) -> Result<()> {
     aws.check_installed()?;
     let who = aws.in_region(REGION_OF_IDENTITY).json(&["sts", "get-caller-identity"]);
     let who = who.context("AWS: not signed in; run `aws sso login`, or set AWS_PROFILE")?;

@@ -5,6 +5,7 @@ pub mod deployment;
 pub mod iam;
 pub mod init;
 mod pattern;
+pub mod reindex;
 pub mod settings;
 pub mod template;
 pub mod wrangler;

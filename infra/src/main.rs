@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use tapedeck_core::ids::ProjectId;
 use tapedeck_infra::deploy::{Plan, destroy};
 use tapedeck_infra::iam::{Policies, Use, Uses};
 use tapedeck_infra::init::{Answers, write};
+use tapedeck_infra::reindex::{Progress, SHARDS, Target, reindex};
 use tapedeck_infra::settings::Settings;
 use tapedeck_infra::template::{Place, Template};
 
@@ -50,6 +52,8 @@ enum Commands {
     },
     /// Deploy an environment, or take it away.
     Deploy(Deploy),
+    /// Make a project's manifests and tables anew.
+    Reindex(Reindex),
     /// Say which permissions of the template no test has used.
     Permissions {
         /// The folder that the tests noted their uses in.
@@ -115,6 +119,28 @@ struct Deploy {
     emulated: bool,
 }
 
+#[derive(Args)]
+struct Reindex {
+    /// Which environment of tapedeck.toml, or `local`.
+    #[arg(long)]
+    env: String,
+    /// The file.
+    #[arg(long, default_value = "tapedeck.toml")]
+    config: PathBuf,
+    /// Whose.
+    #[arg(long)]
+    project: ProjectId,
+    /// Names the run: the same name again does what is left of it.
+    #[arg(long)]
+    run: String,
+    /// One of the environment's further stores.
+    #[arg(long)]
+    store: Option<String>,
+    /// Of `local`: the file that the stack writes while it runs.
+    #[arg(long, default_value = ".tapedeck/up.json")]
+    up: PathBuf,
+}
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Commands::Init(init) => run_init(&init),
@@ -124,6 +150,7 @@ fn main() -> ExitCode {
         }
         Commands::Where { env, config } => say_where(&config, env),
         Commands::Deploy(deploy) => run_deploy(deploy),
+        Commands::Reindex(reindex) => run_reindex(&reindex),
         Commands::Permissions { uses } => permissions(&uses),
     };
     match done {
@@ -226,6 +253,25 @@ fn run_deploy(deploy: Deploy) -> Result<()> {
         emulated: deploy.emulated,
     };
     if deploy.destroy { destroy(&plan, deploy.delete_recordings) } else { plan.run() }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run_reindex(arguments: &Reindex) -> Result<()> {
+    let Reindex { env, config, project, run, store, up } = arguments;
+    let target = match env.as_str() {
+        "local" => Target::local(up)?,
+        _ => Target::deployed(&read(config)?, env, store.as_deref())?,
+    };
+    let say = |progress: Progress| {
+        println!(
+            "  {:>3} of {SHARDS} parts, {} sessions, {} chunks, {} manifests were other than they should be",
+            progress.shards, progress.sessions, progress.chunks, progress.written
+        );
+    };
+    let invoke = async |task: &_| target.invoke(task).await;
+    reindex(&target.store, invoke, project, run, say).await?;
+    println!("run {run} of project {project} is done");
+    Ok(())
 }
 
 /// Names every grant of the template that was neither used nor is named in its resource's `UsedElsewhere`, with the reason.

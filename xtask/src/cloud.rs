@@ -1,4 +1,4 @@
-//! `cargo xtask init`, `deploy` and `smoke`
+//! `cargo xtask init`, `deploy`, `reindex` and `smoke`
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,22 @@ pub(crate) fn deploy(tree: &Tree, environment: &str, flags: &[(&str, bool)]) -> 
     let mut deploy = command(program, &["deploy", "--env", environment, "--indexer"]);
     deploy.arg(zip).args(flags.iter().filter(|(_, set)| *set).map(|(flag, _)| flag));
     finish(&mut deploy)
+}
+
+/// Manifests and tables of a project, anew.
+pub(crate) fn reindex(
+    tree: &Tree,
+    environment: &str,
+    project: &str,
+    run: &str,
+    store: Option<&str>,
+) -> Result<()> {
+    let mut reindex =
+        command(program(tree)?, &["reindex", "--env", environment, "--project", project, "--run", run]);
+    if let Some(store) = store {
+        reindex.args(["--store", store]);
+    }
+    finish(&mut reindex)
 }
 
 /// One session through a running environment.

@@ -103,6 +103,21 @@ enum Task {
         #[arg(long)]
         region: Option<String>,
     },
+    /// Make a project's manifests and tables anew from what is recorded, and show how far it is. The same run again does what is left of it.
+    Reindex {
+        /// Which environment; `local` is the stack on this machine.
+        #[arg(long)]
+        env: String,
+        /// Whose.
+        #[arg(long)]
+        project: String,
+        /// Names the run, as `2026-11-21`.
+        #[arg(long)]
+        run: String,
+        /// One of the environment's further stores.
+        #[arg(long)]
+        store: Option<String>,
+    },
     /// Look for bytes that break the edge's parsers, and keep what was found interesting. Needs a nightly compiler.
     Fuzz {
         /// The target in `fuzz/fuzz_targets/`; all of them if none is named.
@@ -154,6 +169,9 @@ fn run(tree: &Tree, task: Task) -> Result<()> {
         }
         Task::Smoke { env, edge, bucket, region } => {
             cloud::smoke(tree, &env, &[("--edge", edge), ("--bucket", bucket), ("--region", region)])
+        }
+        Task::Reindex { env, project, run, store } => {
+            cloud::reindex(tree, &env, &project, &run, store.as_deref())
         }
         Task::Fuzz { target, seconds } => fuzz::fuzz(tree, target.as_deref(), seconds),
         Task::Doctor => needs::doctor(tree),

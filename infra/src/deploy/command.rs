@@ -10,14 +10,14 @@ use serde_json::Value;
 
 /// The AWS CLI, for one region. It signs in however the person does: keys, profiles, single sign-on.
 #[derive(Clone, Debug)]
-pub(super) struct Aws {
+pub(crate) struct Aws {
     program: PathBuf,
     region: String,
 }
 
 impl Aws {
     /// `TAPEDECK_AWS`, or `aws`.
-    pub(super) fn new(region: &str) -> Self {
+    pub(crate) fn new(region: &str) -> Self {
         let program = std::env::var_os("TAPEDECK_AWS").unwrap_or_else(|| OsString::from("aws"));
         Self { program: program.into(), region: region.to_owned() }
     }
@@ -78,8 +78,14 @@ impl Aws {
         self.output(arguments, Some(input)).map(drop)
     }
 
+    /// The access key that it signs in with, as `credential_process` has it.
+    pub(crate) fn credentials(&self) -> Result<Value> {
+        let text = self.output(&["configure", "export-credentials", "--format", "process"], None)?;
+        serde_json::from_str(&text).context("aws configure export-credentials did not print JSON")
+    }
+
     /// Runs it.
-    pub(super) fn run(&self, arguments: &[&str]) -> Result<()> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<()> {
         self.output(arguments, None).map(drop)
     }
 

@@ -271,7 +271,7 @@ fn change_stack(aws: &Aws, verb: &str, name: &str, about: &[&str]) -> Result<()>
 }
 
 /// A stack's outputs, or nothing where there is no stack.
-pub(super) fn outputs(aws: &Aws, stack: &str) -> Result<Option<BTreeMap<String, String>>> {
+pub(crate) fn outputs(aws: &Aws, stack: &str) -> Result<Option<BTreeMap<String, String>>> {
     let Some(found) = describe(aws, stack)? else { return Ok(None) };
     let outputs = found["Outputs"].as_array().into_iter().flatten();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
