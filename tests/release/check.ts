@@ -99,7 +99,7 @@ function checkRecorder(): void {
     `import * as recorder from "@tapedeck/recorder";\nconsole.log(JSON.stringify(Object.keys(recorder)));\n`,
   );
   const exported: string[] = JSON.parse(execFileSync(process.execPath, [script]).toString());
-  expect(exported.includes("record"), `the recorder exports record, found ${exported}`);
+  expect(exported.includes("init"), `the recorder exports init, found ${exported}`);
 }
 
 function checkPlayer(): void {
@@ -191,6 +191,7 @@ function checkIndexer(): void {
 
 function checkCrates(): void {
   for (const [name, main] of [
+    ["tapedeck-scan", "src/lib.rs"],
     ["tapedeck-core", "src/lib.rs"],
     ["tapedeck-s3-store", "src/lib.rs"],
     ["tapedeck", "src/main.rs"],
@@ -208,8 +209,8 @@ function checkBills(): void {
   for (const [part, uses] of [
     ["lambda-indexer", "aws-sdk-s3"],
     ["edge-worker", "worker"],
-    ["recorder", "record"],
-    ["player", "replay"],
+    ["recorder", "web-vitals"],
+    ["player", "hyparquet"],
   ]) {
     const bill = JSON.parse(readFileSync(find(new RegExp(`-${part}-.*\\.cdx\\.json$`)), "utf8"));
     expect(bill.bomFormat === "CycloneDX", `${part}'s bill is CycloneDX`);

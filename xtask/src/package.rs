@@ -13,7 +13,7 @@ use crate::run::{cargo, command, output, step};
 use crate::tree::Tree;
 
 /// For everybody's Rust programs; the others are programs of this repository.
-const CRATES: [&str; 3] = ["tapedeck-core", "tapedeck-s3-store", "tapedeck"];
+const CRATES: [&str; 4] = ["tapedeck-scan", "tapedeck-core", "tapedeck-s3-store", "tapedeck"];
 const NPM_PACKAGES: [&str; 2] = ["recorder", "player"];
 /// Whose crates are listed: what runs in the cloud.
 const LISTED: [&str; 2] = ["lambda-indexer", "edge-worker"];
@@ -155,7 +155,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Software bills of materials, in the form `CycloneDX`: of the programs, and of what npm packages are made of.
+/// Software bills of materials, in the form `CycloneDX`: of the programs, and of what npm packages are made of and built by.
 fn bills(tree: &Tree, place: &Path, version: &str) -> Result<()> {
     let tool = needs::cargo_cyclonedx(tree)?;
     for part in LISTED {
@@ -168,17 +168,8 @@ fn bills(tree: &Tree, place: &Path, version: &str) -> Result<()> {
         remove_bills(tree)?;
     }
     for workspace in NPM_PACKAGES {
-        let arguments = [
-            "sbom",
-            "--sbom-format",
-            "cyclonedx",
-            "--sbom-type",
-            "library",
-            "--omit",
-            "dev",
-            "-w",
-            workspace,
-        ];
+        // With what it is built by, which is marked as such: `--omit dev` also leaves out what another workspace has for development only.
+        let arguments = ["sbom", "--sbom-format", "cyclonedx", "--sbom-type", "library", "-w", workspace];
         let bill = output(&mut command("npm", &arguments))?;
         fs::write(place.join(format!("tapedeck-{workspace}-{version}.cdx.json")), bill)?;
     }
