@@ -1,7 +1,6 @@
 //! `tapedeck deploy` against moto, an emulator of AWS: what is applied, read back, changed, put back and taken away.
 //!
-//! No stage runs it yet: `TAPEDECK_MOTO=moto_server TAPEDECK_AWS=aws cargo test -p tapedeck-infra --test deploy -- --ignored`, with moto 5.2.5
-//! and any AWS CLI, takes minutes. Cloudflare has no emulator of its account: its half is shown by `cargo xtask smoke --env NAME` in a real one.
+//! `cargo xtask test deploy` runs it, with the moto and the AWS CLI that `TAPEDECK_MOTO` and `TAPEDECK_AWS` name. Cloudflare has no emulator of its account: its half is shown by `cargo xtask smoke --env NAME` in a real one.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,6 +18,15 @@ use tempfile::TempDir;
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "eu-central-1";
 const BUCKET: &str = "tapedeck-test-123456789012-eu-central-1";
+
+/// Where moto is not as AWS is.
+const AS_MOTO_TAKES_IT: [(&str, &str, &str); 3] = [
+    // It does not know the newer word, and would delete the bucket with the stack.
+    ("template.yaml", "RetainExceptOnCreate", "Retain"),
+    // It gives back a list as Python writes it, `['a', 'b']`, where AWS gives back `a,b`. There is one player here.
+    ("template.yaml", "Type: CommaDelimitedList", "Type: String"),
+    ("template.yaml", "AllowedOrigins: !Ref PlayerOrigins", "AllowedOrigins: [!Ref PlayerOrigins]"),
+];
 
 struct Moto {
     server: Child,
@@ -73,8 +81,11 @@ impl Ground {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("aws");
         fs::create_dir_all(folder.path().join("infra/aws")).unwrap();
         for name in ["template.yaml", "artifacts.yaml"] {
-            // moto does not know the newer word, and would delete the bucket with the stack.
-            let text = fs::read_to_string(own.join(name)).unwrap().replace("RetainExceptOnCreate", "Retain");
+            let mut text = fs::read_to_string(own.join(name)).unwrap();
+            for (of, ours, for_moto) in AS_MOTO_TAKES_IT {
+                assert!(name != of || text.contains(ours), "{of} does not say {ours:?}");
+                text = text.replace(ours, for_moto);
+            }
             fs::write(folder.path().join("infra/aws").join(name), text).unwrap();
         }
         // `deploy` looks for wrangler, and with --only-aws calls nothing of it.

@@ -23,6 +23,12 @@ pub(crate) const CFN_LINT: Tool =
 /// Knows what is unwise in them.
 pub(crate) const CHECKOV: Tool =
     Tool { name: "checkov", program: "checkov", version: "3.3.30", packages: &["checkov==3.3.30"] };
+/// Emulates AWS, CloudFormation included.
+pub(crate) const MOTO: Tool =
+    Tool { name: "moto", program: "moto_server", version: "5.2.5", packages: &["moto[server]==5.2.5"] };
+/// For tests; a deployer has an AWS CLI that is signed in.
+pub(crate) const AWS_CLI: Tool =
+    Tool { name: "awscli", program: "aws", version: "1.46.3", packages: &["awscli==1.46.3"] };
 /// Cross-compiles with zig as the linker, against the C library that Lambda has.
 pub(crate) const ZIGBUILD: Tool = Tool {
     name: "cargo-zigbuild",

@@ -21,7 +21,7 @@ struct Stage {
     run: fn(&mut Run) -> Result<()>,
 }
 
-const STAGES: [Stage; 13] = [
+const STAGES: [Stage; 14] = [
     Stage { name: "format", about: "rustfmt, biome, the docs' table of figures", run: format },
     Stage { name: "lint", about: "clippy, also for the Worker", run: lint },
     Stage { name: "types", about: "tsc and svelte-check in every workspace", run: types },
@@ -41,6 +41,7 @@ const STAGES: [Stage; 13] = [
         run: stack,
     },
     Stage { name: "edge", about: "the Worker in workerd", run: edge },
+    Stage { name: "deploy", about: "a deployment to moto, an emulator of AWS", run: deploy },
     Stage { name: "e2e", about: "from a click to the replay, in Chromium", run: e2e },
     Stage {
         name: "grants",
@@ -242,6 +243,16 @@ fn build(run: &mut Run) -> Result<()> {
 
 fn stack(run: &mut Run) -> Result<()> {
     run.count(cargo(&["test", "--no-fail-fast", "--test", "*"]).args(NATIVE))
+}
+
+fn deploy(run: &mut Run) -> Result<()> {
+    let (Some(moto), Some(aws)) =
+        (python::tool(run.tree, python::MOTO), python::tool(run.tree, python::AWS_CLI))
+    else {
+        return Ok(());
+    };
+    let mut test = cargo(&["test", "-p", "tapedeck-infra", "--test", "deploy", "--", "--ignored"]);
+    run.count(test.env("TAPEDECK_MOTO", moto).env("TAPEDECK_AWS", aws))
 }
 
 fn edge(run: &mut Run) -> Result<()> {

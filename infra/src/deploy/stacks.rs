@@ -122,12 +122,8 @@ impl Plan {
         let text = fs::read_to_string(self.template(file)).with_context(|| format!("cannot read {file}"))?;
         let mut there = BTreeMap::new();
         for parameter in found.parameters.as_array().into_iter().flatten() {
-            let value = match &parameter["ParameterValue"] {
-                // A list comes as its text; from moto, as a list.
-                Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
-                value => value.as_str().unwrap_or_default().to_owned(),
-            };
-            there.insert(parameter["ParameterKey"].as_str().unwrap_or_default().to_owned(), value);
+            let text = |name: &str| parameter[name].as_str().unwrap_or_default().to_owned();
+            there.insert(text("ParameterKey"), text("ParameterValue"));
         }
         // What is not given has its default, which the stack names as well.
         let same = parameters.iter().all(|(name, value)| there.get(name) == Some(value));
@@ -183,8 +179,11 @@ impl Plan {
             Change::Update => {
                 println!("→ stack {name}");
                 let before = Before::read(aws, name)?;
-                change_stack(aws, "update", name, &about)?;
-                Ok(before)
+                if change_stack(aws, "update", name, &about)? {
+                    return Ok(before);
+                }
+                println!("  as it is");
+                Ok(None)
             }
         }
     }
@@ -234,17 +233,18 @@ impl Before {
             "--capabilities",
             "CAPABILITY_NAMED_IAM",
         ];
-        change_stack(&self.aws, "update", &self.name, &about)
+        change_stack(&self.aws, "update", &self.name, &about)?;
+        Ok(())
     }
 }
 
-/// `verb` is `create` or `update`. Waits, and says what CloudFormation did not like.
-fn change_stack(aws: &Aws, verb: &str, name: &str, about: &[&str]) -> Result<()> {
+/// Whether CloudFormation had anything to do; `verb` is `create` or `update`. Waits, and says what it did not like.
+fn change_stack(aws: &Aws, verb: &str, name: &str, about: &[&str]) -> Result<bool> {
     let call = format!("{verb}-stack");
     let begin = ["cloudformation", call.as_str(), "--stack-name", name];
     let made = aws
         .unless(&["No updates are to be performed"], &[&begin[..], about, &["--output", "json"]].concat())?;
-    let Some(made) = made else { return Ok(()) };
+    let Some(made) = made else { return Ok(false) };
     let made: Value = serde_json::from_str(&made).with_context(|| format!("{call} did not print JSON"))?;
     // By its id: a stack that was taken away again has no name.
     let id = made["StackId"].as_str().with_context(|| format!("{call} named no stack"))?;
@@ -252,7 +252,7 @@ fn change_stack(aws: &Aws, verb: &str, name: &str, about: &[&str]) -> Result<()>
     let ended = describe(aws, id)?.unwrap_or_default();
     let status = ended["StackStatus"].as_str().unwrap_or("gone").to_owned();
     if waited.is_ok() && status == format!("{}_COMPLETE", verb.to_uppercase()) {
-        return Ok(());
+        return Ok(true);
     }
     let events = aws.json(&["cloudformation", "describe-stack-events", "--stack-name", id])?;
     let mut reasons: Vec<String> = events["StackEvents"]
