@@ -194,6 +194,7 @@ function checkCrates(): void {
     ["tapedeck-scan", "src/lib.rs"],
     ["tapedeck-core", "src/lib.rs"],
     ["tapedeck-s3-store", "src/lib.rs"],
+    ["tapedeck-indexer", "src/main.rs"],
     ["tapedeck", "src/main.rs"],
   ] as const) {
     const folder = join(elsewhere as string, name);

@@ -13,7 +13,8 @@ use crate::run::{cargo, command, output, step};
 use crate::tree::Tree;
 
 /// For everybody's Rust programs; the others are programs of this repository.
-const CRATES: [&str; 4] = ["tapedeck-scan", "tapedeck-core", "tapedeck-s3-store", "tapedeck"];
+const CRATES: [&str; 5] =
+    ["tapedeck-scan", "tapedeck-core", "tapedeck-s3-store", "tapedeck-indexer", "tapedeck"];
 const NPM_PACKAGES: [&str; 2] = ["recorder", "player"];
 /// Whose crates are listed: what runs in the cloud.
 const LISTED: [&str; 2] = ["lambda-indexer", "edge-worker"];
