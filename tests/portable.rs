@@ -13,7 +13,7 @@ use tapedeck_core::ids::SessionId;
 use tapedeck_core::manifest::Manifest;
 use tapedeck_core::object_key::{SessionTombstoneKey, manifest_key};
 use tapedeck_core::store::{NewObject, Store as _};
-use tapedeck_core::tables::{Cell, Table};
+use tapedeck_core::tables::Table;
 use tapedeck_core::tape::Tape;
 use tapedeck_indexer::parquet_file::decode_file;
 use tapedeck_local::mapping::{Mapping, MappingConfig};
@@ -153,9 +153,6 @@ async fn a_session_moves_to_another_bucket() {
             assert!(key.contains("dt=2023-11-14/"), "{key}");
             rows.extend(decode_file(table, body).unwrap());
         }
-        // Those of the session that has ended: a row of it while it was open may be of as many chunks.
-        let open = Cell::Text("open".to_owned());
-        rows.retain(|row| table != Table::Sessions || *row.get(table, "state") != open);
         tapedeck_core::tables::fold(table, rows)
     };
     for table in [Table::Sessions, Table::Pages] {

@@ -141,7 +141,8 @@ impl Row {
     }
 }
 
-/// `rows` in the table's order, of those with one key only the one of the highest revision: (`core`, `config`, `chunks`).
+/// `rows` in the table's order, of those with one key only the one of the highest revision: (`core`, `config`, `chunks`); of equal ones one
+/// of a session that has ended, and of these one that is pinned.
 /// The same rows in any order, and any number of times, give the same.
 #[must_use]
 pub fn fold(table: Table, rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
@@ -152,9 +153,10 @@ pub fn fold(table: Table, rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
     let mut found: BTreeMap<Keyed, Row> = BTreeMap::new();
     for row in rows {
         let keyed = Keyed(key.iter().map(|i| row.0[*i].clone()).collect());
-        // Rows of one revision are alike; were they not, the choice still has to be the same everywhere.
+        // Rows that tie are alike; were they not, the choice still has to be the same everywhere.
         let by = |row: &Row, other: &Row| {
-            by_columns(row, other, &revision).then_with(|| {
+            let settled = settled(table, row).cmp(&settled(table, other));
+            by_columns(row, other, &revision).then(settled).then_with(|| {
                 row.0
                     .iter()
                     .zip(&other.0)
@@ -178,6 +180,12 @@ pub fn fold(table: Table, rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
     let mut rows: Vec<Row> = found.into_values().collect();
     rows.sort_by(|a, b| by_columns(a, b, &order));
     rows
+}
+
+/// What time makes of a session without a chunk more: it ends, and may be pinned then. Nothing of this in rows of other tables.
+fn settled(table: Table, row: &Row) -> (bool, bool) {
+    let ended = *row.get(table, "state") == Cell::text(Some("ended"));
+    (ended, *row.get(table, "pinned") == Cell::Bool(true))
 }
 
 fn by_columns(a: &Row, b: &Row, columns: &[usize]) -> Ordering {
@@ -233,6 +241,29 @@ mod tests {
             page("s", "a", 2, 1, Some("/new")),
         ];
         assert_eq!(fold(Table::Pages, rows.clone()), [rows[2].clone(), rows[1].clone()]);
+    }
+
+    /// All chunks of a session may come at once: then it is open, and ends, by the same chunks.
+    #[test]
+    fn what_has_ended_holds_over_what_is_open() {
+        let row = |state: &str, pinned: bool, chunks: i32| {
+            let mut row = Row::empty(Table::Sessions);
+            row.set(Table::Sessions, "session", Cell::text(Some("s")));
+            row.set(Table::Sessions, "chunks", Cell::Int(chunks));
+            row.set(Table::Sessions, "state", Cell::text(Some(state)));
+            row.set(Table::Sessions, "pinned", Cell::Bool(pinned));
+            row
+        };
+        let check = |rows: [Row; 2], expected: &Row| {
+            let [a, b] = rows;
+            for rows in [[a.clone(), b.clone()], [b, a]] {
+                assert_eq!(fold(Table::Sessions, rows), [expected.clone()]);
+            }
+        };
+        let ended = row("ended", false, 1);
+        check([row("open", false, 1), ended.clone()], &ended);
+        check([ended.clone(), row("ended", true, 1)], &row("ended", true, 1));
+        check([ended, row("open", false, 2)], &row("open", false, 2));
     }
 
     #[test]

@@ -1,10 +1,16 @@
 /** Rows with one key, of which only that with the highest revision counts (spec/tables.md, "Repeats"). */
 
-/** Version of the rules, revision of the config, number of chunks: compared in this order. */
-export type Revision = readonly [core: number, config: number, chunks: number];
+/** Version of the rules, revision of the config, number of chunks, and how settled the session is: compared in this order. */
+export type Revision = readonly [core: number, config: number, chunks: number, settled: number];
+
+/** How settled a row of `sessions` is: 0 while the session is open, 1 once it has ended, 2 if it is pinned then. */
+export function settled(state: unknown, pinned: unknown): number {
+  if (state !== "ended") return 0;
+  return pinned === true ? 2 : 1;
+}
 
 export function compareRevisions(a: Revision, b: Revision): number {
-  return a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
+  return a[0] - b[0] || a[1] - b[1] || a[2] - b[2] || a[3] - b[3];
 }
 
 /** Which row of each key counts. Rows are named by file and number. */

@@ -4,7 +4,7 @@ import type { ParquetScan } from "hyparquet";
 import type { IndexFile } from "./files.ts";
 import { type RowGroup, readColumns, scanTable, type TableFile } from "./parquet.ts";
 import { type Condition, satisfies, type Table } from "./query.ts";
-import { Winners } from "./revisions.ts";
+import { settled, Winners } from "./revisions.ts";
 
 /** What of spec/tables.md a reader must know of each table. */
 export const TABLES: Record<Table, { time: string; order: string; key: readonly string[] }> = {
@@ -17,6 +17,8 @@ export const TABLES: Record<Table, { time: string; order: string; key: readonly 
   pages: { time: "first_ms", order: "route", key: ["session", "page"] },
 };
 const REVISION = ["core", "config", "chunks"];
+/** What decides between rows of `sessions` of one revision. */
+const SETTLED = ["state", "pinned"];
 /** Files of a day that are opened, and row groups that are read, at once. */
 const AT_ONCE = 6;
 
@@ -197,7 +199,7 @@ function comparable(value: unknown): number | string {
 async function winnersOf(files: readonly TableFile[], table: Table): Promise<Winners> {
   const winners = new Winners();
   const { key } = TABLES[table];
-  const columns = [...key, ...REVISION];
+  const columns = [...key, ...REVISION, ...(table === "sessions" ? SETTLED : [])];
   await inTurns(files, async (file) => {
     const scan = await scanTable(file, columns, []);
     for (const { rowStart, rowEnd } of scan.ranges) {
@@ -207,7 +209,12 @@ async function winnersOf(files: readonly TableFile[], table: Table): Promise<Win
         const [core, config, chunks] = REVISION.map((column) => Number(read[column]?.[i] ?? 0));
         winners.add(
           name,
-          [core as number, config as number, chunks as number],
+          [
+            core as number,
+            config as number,
+            chunks as number,
+            settled(read.state?.[i], read.pinned?.[i]),
+          ],
           file.key,
           rowStart + i,
         );

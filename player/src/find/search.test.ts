@@ -155,6 +155,27 @@ describe("sessions", () => {
     expect(await sessionsOf(files, "state=open")).toMatchObject({ count: 0, rows: [] });
   });
 
+  it("have ended once a row says so, though all their chunks came at once", async () => {
+    const startedMs = NOW_MS - 3_600_000;
+    const row = (session: string, fields: TableRow) => ({
+      session: session.repeat(32),
+      started_ms: startedMs,
+      core: 1,
+      config: 1,
+      chunks: 1,
+      ...fields,
+    });
+    const files = [
+      [row("a", { state: "open" }), row("b", { state: "ended", pinned: false })],
+      [row("a", { state: "ended" }), row("b", { state: "ended", pinned: true })],
+    ].map((rows) => storedTable("shop", "sessions", dayOf(startedMs), rows, "l0"));
+    for (const inTurn of [files, [...files].reverse()]) {
+      expect(await sessionsOf(inTurn, "state=open")).toMatchObject({ count: 0 });
+      expect(await sessionsOf(inTurn, "state=ended")).toMatchObject({ count: 2 });
+      expect(await sessionsOf(inTurn, "pinned=1")).toMatchObject({ count: 1 });
+    }
+  });
+
   it("of nobody are nothing", async () => {
     expect(await sessionsOf(stored, "user=nobody")).toMatchObject({
       count: 0,
