@@ -257,7 +257,7 @@ mod tests {
         let check = |rows: [Row; 2], expected: &Row| {
             let [a, b] = rows;
             for rows in [[a.clone(), b.clone()], [b, a]] {
-                assert_eq!(fold(Table::Sessions, rows), [expected.clone()]);
+                assert_eq!(fold(Table::Sessions, rows), std::slice::from_ref(expected));
             }
         };
         let ended = row("ended", false, 1);
