@@ -58,13 +58,11 @@ export type SourceErrorKind =
 
 export class SourceError extends Error {
   override name = "SourceError";
+  readonly kind: SourceErrorKind;
 
-  constructor(
-    readonly kind: SourceErrorKind,
-    message: string,
-    options?: ErrorOptions,
-  ) {
+  constructor(kind: SourceErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
+    this.kind = kind;
   }
 
   /** Whether the same call can succeed later. */
