@@ -30,12 +30,27 @@ export interface Measured {
   mergeMs: number;
   /** How many of these an invocation does at once. */
   parallel: number;
-  /** At a session's end, beside merging: requests of each kind. */
-  end: { writes: number; reads: number; sqs: number };
-  /** Files of new rows written by one invocation. */
-  rowFilesPerInvocation: number;
+  /** Requests to the bucket by the edge for one upload, config and index looked up anew included. */
+  upload: Requests;
+  /** By the indexer for an invocation, whatever is in it. */
+  invocation: Requests;
+  /** For one session in an invocation with one chunk, and for one chunk more. */
+  merge: Requests;
+  chunk: Requests;
+  /** Over a session's life, beside merging: its first chunk, its looks and its end, without files of rows. */
+  session: Requests;
+  /** Looks at a session whether it has ended: each is a message as an upload is one. */
+  looks: number;
+  /** Files of rows that an invocation writes which has a session's first chunk or its end in it. */
+  rowFiles: number;
   /** Bytes that a session leaves beside its chunks: manifest, rows, its share of tapes. */
   derivedBytes: number;
+}
+
+/** Requests to the bucket: PUT and LIST, and GET. */
+export interface Requests {
+  writes: number;
+  reads: number;
 }
 
 export interface Outcome {
@@ -79,7 +94,10 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
   grow(POLLERS_FIRST);
 
   const lags = new Map<number, number>();
-  const total = { sessions: 0, uploads: 0, invocations: 0, merges: 0, lambdaMs: 0 };
+  const messagesOfSession = session.uploads + measured.looks;
+  // Of a session's messages, its first chunk and its last look bring rows.
+  const rowShare = 2 / messagesOfSession;
+  const total = { sessions: 0, messages: 0, invocations: 0, merges: 0, rowFiles: 0, lambdaMs: 0 };
   let concurrencyPeak = 0;
   let queuedPeak = 0;
   const peak = { uploads: 0, storeWrites: 0, storeReads: 0 };
@@ -90,7 +108,7 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
     const counted = second >= 0;
     const sessionsNow = shape.sessionsPerHour(Math.max(0, second)) / 3600;
     // Fractions are carried on, so that one upload a minute is one upload a minute.
-    owed += sessionsNow * session.uploads;
+    owed += sessionsNow * messagesOfSession;
     const arrived = Math.floor(owed);
     owed -= arrived;
     if (arrived > 0) {
@@ -124,7 +142,8 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
       const end = second + ms / 1000;
       if (counted) {
         total.invocations++;
-        total.merges += distinct;
+        total.merges += distinct * (session.uploads / messagesOfSession);
+        total.rowFiles += measured.rowFiles * (1 - (1 - rowShare) ** poller.count);
         total.lambdaMs += ms;
         for (const { at, count } of poller.gathered) {
           const lag = Math.round((end - at) * 10) / 10;
@@ -143,13 +162,13 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
       shrink(pollers, second);
     if (!counted) continue;
     total.sessions += sessionsNow;
-    total.uploads += arrived;
+    total.messages += arrived;
     concurrencyPeak = Math.max(concurrencyPeak, running);
     queuedPeak = Math.max(queuedPeak, queued);
     peak.uploads = Math.max(peak.uploads, arrived);
     peak.storeWrites = Math.max(
       peak.storeWrites,
-      arrived + merged + invoked * measured.rowFilesPerInvocation,
+      arrived + merged * measured.merge.writes + invoked * measured.rowFiles,
     );
     peak.storeReads = Math.max(peak.storeReads, arrived + merged);
   }
@@ -190,9 +209,10 @@ function gather(poller: Poller, queue: { at: number; count: number }[], most: nu
 function money(
   total: {
     sessions: number;
-    uploads: number;
+    messages: number;
     invocations: number;
     merges: number;
+    rowFiles: number;
     lambdaMs: number;
   },
   session: Shape["session"],
@@ -200,20 +220,27 @@ function money(
   measured: Measured,
 ): Pick<Outcome, "dollarsPerMonth" | "dollarsPerThousandSessions"> {
   const { s3, sqs, lambda, worker } = PRICES;
-  const { end } = measured;
-  const writes =
-    total.uploads +
-    total.merges +
-    total.invocations * measured.rowFilesPerInvocation +
-    total.sessions * end.writes;
-  const reads = total.uploads + total.merges + total.sessions * end.reads;
-  // Sent by the bucket, received and deleted up to ten at a time.
-  const messages = total.uploads * 1.2 + total.sessions * end.sqs;
+  const uploads = total.sessions * session.uploads;
+  // Of one merge the first chunk is a part; the others of the same session are more chunks.
+  const moreChunks = Math.max(0, uploads - total.merges);
+  const of = (kind: "writes" | "reads"): number =>
+    uploads * measured.upload[kind] +
+    total.invocations * measured.invocation[kind] +
+    total.merges * measured.merge[kind] +
+    moreChunks * measured.chunk[kind] +
+    total.sessions * measured.session[kind];
+  // The daily sweep lists every chunk there is, a thousand at once.
+  const listed = (uploads * CHUNK_DAYS) / 1000;
+  const writes = of("writes") + total.rowFiles + listed;
+  // Compaction reads each file of rows once.
+  const reads = of("reads") + total.rowFiles;
+  // Sent by the bucket or by the function itself, received and deleted up to ten at a time.
+  const messages = total.messages * 1.2;
   const stored =
     total.sessions * (session.uploads * session.uploadBytes + measured.derivedBytes) * CHUNK_DAYS;
   const day = {
-    "Worker requests": total.uploads * worker.request,
-    "Worker CPU": total.uploads * measured.edgeCpuMs * worker.cpuMs,
+    "Worker requests": uploads * worker.request,
+    "Worker CPU": uploads * measured.edgeCpuMs * worker.cpuMs,
     "bucket writes": writes * s3.write,
     "bucket reads": reads * s3.read,
     queue: messages * sqs.request,

@@ -1,0 +1,373 @@
+// What the indexer costs: time and memory of a summary, requests to the bucket and the dollars they come to, growth of manifests, rebuilding,
+// compaction, search, and what a session leaves in the bucket.
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  type Measured,
+  type Outcome,
+  type Requests,
+  type Settings,
+  simulate,
+} from "./cost/simulate.ts";
+import { type Figure, report } from "./frame.ts";
+import { bodiesOf } from "./indexer/stored.ts";
+import { filesOf, madeTables, QUESTIONS, readEverything, search } from "./indexer/tables.ts";
+import { PAGES } from "./recorder/pages.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+/** Fewer make a quicker run; the figures say of how many they are. */
+const SESSIONS_SEARCHED = Number(process.env.TAPEDECK_BENCH_SESSIONS ?? 1_000_000);
+const DAYS_SEARCHED = 14;
+const SESSIONS_REBUILT = Math.min(600, Math.ceil(SESSIONS_SEARCHED / 1_000));
+
+const programs = dirname(process.env.TAPEDECK_LOCAL ?? join(ROOT, "target/release/tapedeck-local"));
+const corpus = readdirSync(new URL("./corpus/", import.meta.url)).map((file) =>
+  fileURLToPath(new URL(`./corpus/${file}`, import.meta.url)),
+);
+
+// biome-ignore lint/suspicious/noExplicitAny: what the program prints is read field by field below, and a figure that is no number is refused.
+function measure(...parameters: string[]): any {
+  const output = execFileSync(join(programs, "tapedeck-bench-indexer"), parameters, {
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      TAPEDECK_INDEXER_BIN: process.env.TAPEDECK_INDEXER_BIN ?? join(programs, "tapedeck-indexer"),
+      RUST_LOG: "error",
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+    maxBuffer: 1 << 26,
+  });
+  return JSON.parse(output.trim().split("\n").at(-1) ?? "");
+}
+
+const figures: Figure[] = [];
+const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
+const figure = (
+  id: string,
+  value: number,
+  unit: string,
+  bar: number,
+  better: Figure["better"],
+  against: string,
+): void => {
+  figures.push({ id, value: round(value, value < 10 ? 3 : 1), unit, bar, better, against });
+  console.log(id, round(value, 3), unit);
+};
+const MIB = 2 ** 20;
+
+function summaries(): void {
+  const all = measure("summary", ...corpus);
+  const speeds = `the quickest of ${all.rounds} rounds over ${all.chunks} chunks: summary ${round(all.summary_mb_per_s, 0)} MB/s, inflating alone ${round(all.inflate_mb_per_s, 0)}, every line as serde_json::Value ${round(all.value_mb_per_s, 0)}; all inflating included`;
+  figure(
+    "summary_of_value_x",
+    all.of_value_x,
+    "x",
+    4,
+    "higher",
+    `the same parsed whole; ${speeds}`,
+  );
+  figure(
+    "summary_of_inflate_x",
+    all.of_inflate_x,
+    "x",
+    4,
+    "lower",
+    "inflating the same with zlib-rs and dropping it, in time",
+  );
+  const flat: { bytes: number; ns_per_byte: number }[] = measure("flat", ...corpus);
+  const costs = flat.map(({ ns_per_byte }) => ns_per_byte);
+  figure(
+    "summary_flat_x",
+    Math.max(...costs) / Math.min(...costs),
+    "x",
+    1.5,
+    "lower",
+    `time per byte, the dearest size against the cheapest: ${flat.map(({ bytes, ns_per_byte }) => `${round(bytes / 1024, 0)} KiB ${round(ns_per_byte)} ns`).join(", ")}`,
+  );
+  const shapes = ["mutations", "snapshot", "custom", "clicks", "members"].map((shape) =>
+    measure("memory", shape),
+  );
+  figure(
+    "summary_memory_mib",
+    Math.max(...shapes.map(({ peak_bytes }) => peak_bytes)) / MIB,
+    "MiB",
+    32,
+    "lower",
+    `resident set that the largest legal chunks add, themselves as stored included: ${shapes.map(({ shape, peak_bytes, inflated_bytes }) => `${shape} ${round(peak_bytes / MIB, 1)} of ${round(inflated_bytes / MIB, 0)}`).join(", ")}`,
+  );
+}
+
+function merging(): void {
+  const sizes: { chunks: number; bytes: number; us: number; ns_per_byte: number }[] =
+    measure("merge");
+  const [first, last] = [sizes[0], sizes.at(-1)];
+  figure(
+    "merge_growth_x",
+    (last?.ns_per_byte ?? Number.NaN) / (first?.ns_per_byte ?? Number.NaN),
+    "x",
+    1.2,
+    "lower",
+    `time per byte of the manifest, at ${last?.chunks} chunks against ${first?.chunks}, 1 being linear: ${sizes.map(({ chunks, bytes, us }) => `${chunks} chunks of ${round(bytes / 1024, 0)} KiB ${round(us, 0)} us`).join(", ")}`,
+  );
+}
+
+function rebuilding(): void {
+  const { sessions, chunks, seconds, sessions_per_s } = measure(
+    "rebuild",
+    String(SESSIONS_REBUILT),
+    ...corpus,
+  );
+  figure(
+    "rebuild_sessions_per_s",
+    sessions_per_s,
+    "sessions/s",
+    50,
+    "higher",
+    `one core, a store in memory; ${sessions} sessions of ${chunks} chunks took ${round(seconds, 1)} s, so 10,000 take ${round(10_000 / sessions_per_s, 0)} s of one core, and a 256th of that in 256 functions at once`,
+  );
+}
+
+type Step = Record<string, number>;
+
+const requestsOf = (step: Step): Requests => ({
+  writes: (step.PutObject ?? 0) + (step.ListObjectsV2 ?? 0) + (step.CopyObject ?? 0),
+  reads: (step.GetObject ?? 0) + (step.HeadObject ?? 0),
+});
+const combined = (sum: (kind: keyof Requests) => number): Requests => ({
+  writes: sum("writes"),
+  reads: sum("reads"),
+});
+
+/** Uploads of a session: 30 KB each is a light page's, by docs/guide/scale.md. */
+const UPLOAD_BYTES = 30_000;
+/** The bucket's answer within a region, on average. */
+const ANSWER_MS = 25;
+/** Copies of the Worker that answer at once, each of which remembers what it read for a minute. */
+const EDGES = 50;
+/** Sessions with an error, which get a tape. */
+const ERROR_SHARE = 0.1;
+
+function dollars(indexBytes: number): void {
+  const { uploads, sessions, manifest_bytes, steps } = measure("requests");
+  const step = (name: string): Requests => requestsOf(steps[name]);
+  const each = (name: string): Requests =>
+    combined((kind) => (step(`${name}_many`)[kind] - step(`${name}_1`)[kind]) / (sessions - 1));
+  const merge = each("next");
+  const invocation = combined((kind) => step("next_1")[kind] - merge[kind]);
+  const first = combined((kind) => each("first")[kind] - merge[kind]);
+  const chunk = combined((kind) => step("two_chunks_1")[kind] - step("next_1")[kind]);
+  const tape = combined((kind) => step("end_error")[kind] - step("end_1")[kind]);
+  const errors = combined((kind) => step("next_error")[kind] - step("next_1")[kind]);
+  const session = combined(
+    (kind) =>
+      first[kind] +
+      each("hop")[kind] +
+      each("end")[kind] +
+      // An error is in one or two of a session's chunks.
+      ERROR_SHARE * (tape[kind] + 1.5 * errors[kind]),
+  );
+  const rowFiles = step("first_1").writes - step("next_1").writes;
+  const alone = combined(
+    (kind) =>
+      step("first_1")[kind] +
+      (uploads - 1) * step("next_1")[kind] +
+      step("hop_1")[kind] +
+      step("end_1")[kind],
+  );
+  const put = uploads;
+  figure(
+    "requests_per_session",
+    alone.writes + alone.reads + put,
+    "requests",
+    80,
+    "lower",
+    `counted at the bucket for a session of ten minutes and ${uploads} uploads, alone, each upload an invocation: ${put} by the edge to store, by the indexer ${alone.writes} that write or list and ${alone.reads} that read; the bar is six for each upload`,
+  );
+  const measured: Measured = {
+    edgeCpuMs: 2,
+    invocationMs: 5,
+    chunkMs: ANSWER_MS + 2,
+    mergeMs: (merge.writes + merge.reads - 1) * ANSWER_MS,
+    parallel: 4,
+    upload: { writes: 1, reads: 2 },
+    invocation,
+    merge,
+    chunk,
+    session,
+    looks: 2,
+    rowFiles,
+    derivedBytes: manifest_bytes + indexBytes,
+  };
+  const template = readFileSync(new URL("../infra/aws/template.yaml", import.meta.url), "utf8");
+  const parameter = (name: string): number =>
+    Number(new RegExp(`  ${name}:\\n(?:    .*\\n)*?    Default: (\\d+)`).exec(template)?.[1]);
+  const settings: Settings = {
+    windowS: parameter("BatchingWindowSeconds"),
+    batchMax: Number(/BatchSize: (\d+)/.exec(template)?.[1]),
+    concurrencyMax: parameter("IndexerConcurrency"),
+    memoryMb: parameter("IndexerMemoryMegabytes"),
+  };
+  const rates = [
+    { perHour: 1, bar: 0.25 },
+    { perHour: 100, bar: 0.2 },
+    { perHour: 10_000, bar: 0.15 },
+  ];
+  const outcomes = rates.map(({ perHour, bar }) => {
+    const shape = {
+      name: `${perHour} an hour`,
+      sessionsPerHour: () => perHour,
+      session: { minutes: 10, uploads, uploadBytes: UPLOAD_BYTES },
+    };
+    // One to store. Of its project it reads key and config, once a minute.
+    const reads = Math.min(2, (2 * EDGES) / ((perHour * uploads) / 60));
+    const outcome = simulate(shape, settings, { ...measured, upload: { writes: 1, reads } });
+    figure(
+      `dollars_per_1000_sessions_${perHour}_an_hour`,
+      outcome.dollarsPerThousandSessions,
+      "$",
+      bar,
+      "lower",
+      `list prices, all in: ${partsOf(outcome)
+        .map(([what, dollars]) => `${what} ${dollars.toFixed(3)}`)
+        .join(", ")}`,
+    );
+    return { perHour, outcome };
+  });
+  const page = new URL("../docs/guide/cost.md", import.meta.url);
+  const [begin, end] = ["<!-- made by cargo xtask bench indexer -->", "<!-- end -->"];
+  const text = readFileSync(page, "utf8");
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from)
+    throw new Error(`docs/guide/cost.md has no place for the table: ${begin} … ${end}`);
+  const table = costTable(outcomes, measured, settings, uploads);
+  writeFileSync(page, `${text.slice(0, from)}${begin}\n\n${table}\n${text.slice(to)}`);
+}
+
+/** Dollars for 1,000 sessions, by what they are paid for. */
+function partsOf({ dollarsPerMonth, dollarsPerThousandSessions }: Outcome): [string, number][] {
+  const sum = Object.values(dollarsPerMonth).reduce((a, b) => a + b, 0);
+  return Object.entries(dollarsPerMonth).map(([what, month]) => [
+    what,
+    (month / sum) * dollarsPerThousandSessions,
+  ]);
+}
+
+function costTable(
+  outcomes: { perHour: number; outcome: Outcome }[],
+  measured: Measured,
+  settings: Settings,
+  uploads: number,
+): string {
+  const names = Object.keys(outcomes[0]?.outcome.dollarsPerMonth ?? {});
+  const parts = outcomes.map(({ outcome }) => new Map(partsOf(outcome)));
+  const per = ({ writes, reads }: Requests): string => `${round(writes)} and ${round(reads)}`;
+  return [
+    `| $ for 1,000 sessions, at so many an hour | ${outcomes.map(({ perHour }) => perHour.toLocaleString("en")).join(" | ")} |`,
+    `|---|${"---|".repeat(outcomes.length)}`,
+    ...names.map(
+      (name) =>
+        `| ${name} | ${parts.map((part) => (part.get(name) ?? 0).toFixed(3)).join(" | ")} |`,
+    ),
+    `| **together** | ${outcomes.map(({ outcome }) => `**${outcome.dollarsPerThousandSessions.toFixed(3)}**`).join(" | ")} |`,
+    `| indexed after, median and 99th percentile | ${outcomes.map(({ outcome }) => `${outcome.lag.median} s, ${outcome.lag.p99} s`).join(" | ")} |`,
+    "",
+    `Inputs. Counted at the bucket, requests that write or list and that read: 1 and at most 2 for an upload, ${per(measured.invocation)} for an invocation, ${per(measured.merge)} for each session in it, ${per(measured.chunk)} for each further chunk of it, ${per(measured.session)} for a session's first chunk, looks and end; ${measured.rowFiles} files of rows for an invocation with a first chunk or an end.`,
+    `Assumed: ten minutes in ${uploads} uploads of ${UPLOAD_BYTES / 1000} KB, evenly over the day; ${ERROR_SHARE * 100} % of sessions with an error, and so a tape; ${ANSWER_MS} ms for an answer of the bucket; ${EDGES} copies of the Worker that read a project's key and config once a minute; ${measured.edgeCpuMs} ms of the Worker's CPU for an upload. A window of ${settings.windowS} s, at most ${settings.batchMax} messages, ${settings.memoryMb} MB, as \`infra/aws/template.yaml\` has them. The Worker's plan of $5 a month is not in it.`,
+    "",
+  ].join("\n");
+}
+
+async function tables(): Promise<number> {
+  const folder = madeTables(
+    join(programs, "tapedeck-bench-files"),
+    SESSIONS_SEARCHED,
+    DAYS_SEARCHED,
+  );
+  const rows = SESSIONS_SEARCHED.toLocaleString("en");
+  const everything = await readEverything(folder);
+  for (const { name, query } of QUESTIONS) {
+    const found = await search(folder, DAYS_SEARCHED, name, query);
+    figure(
+      `search_${name}_bytes_x`,
+      found.bytes / everything.bytes,
+      "x",
+      0.25,
+      "lower",
+      `all ${round(everything.bytes / MIB, 1)} MiB of ${rows} rows in ${round(everything.ms / 1000, 1)} s; \`${query || "no filter"}\` read ${round(found.bytes / MIB, 2)} MiB in ${found.requests} requests and ${round(found.ms / 1000)} s from a disk, the first rows after ${round(found.first_ms / 1000)} s, and found ${found.found.toLocaleString("en")}${found.complete ? "" : ", not all counted"}`,
+    );
+  }
+  const bytes = (["sessions", "errors", "pages"] as const).map((table) =>
+    filesOf(folder, table).reduce((sum, file) => sum + file.bytes, 0),
+  );
+  const each = bytes.reduce((a, b) => a + b, 0) / SESSIONS_SEARCHED;
+  figure(
+    "index_bytes_per_session",
+    each,
+    "bytes",
+    400,
+    "lower",
+    `compacted, all three tables: ${bytes.map((part) => round(part / SESSIONS_SEARCHED, 0)).join(", ")} in sessions, errors, pages`,
+  );
+  const day = filesOf(folder, "sessions").filter(({ day }) => day === "2023-11-14");
+  const compacted = measure("compaction", ...day.map(({ url }) => url));
+  figure(
+    "compaction_rows_per_s",
+    compacted.rows_per_s,
+    "rows/s",
+    20_000,
+    "higher",
+    `one core, a store in memory: ${compacted.files} small files of sessions with ${compacted.rows.toLocaleString("en")} rows into one, in ${round(compacted.seconds, 1)} s`,
+  );
+  return each;
+}
+
+async function stored(): Promise<void> {
+  const ours = measure("tape", ...corpus);
+  figure(
+    "tape_of_chunks_x",
+    ours.tape_bytes / ours.gzip_bytes,
+    "x",
+    0.65,
+    "lower",
+    `the gzip of the same ${ours.chunks} chunks: ${ours.tape_bytes} of ${ours.gzip_bytes} bytes, header of ${ours.header_bytes} included; the demo shop, ${round(ours.inflated_bytes / 1e6, 1)} MB of events`,
+  );
+  const folder = mkdtempSync(join(tmpdir(), "tapedeck-bench-"));
+  try {
+    for (const page of PAGES.filter(({ name }) => name === "rows" || name === "editor")) {
+      const bodies = await bodiesOf(page);
+      const bytes = (name: string): number =>
+        (bodies.get(name) ?? []).reduce((sum, body) => sum + body.length, 0);
+      mkdirSync(join(folder, page.name));
+      const files = (bodies.get("tapedeck") ?? []).map((body, index) => {
+        const file = join(folder, page.name, `${String(index).padStart(3, "0")}.ndjson.gz`);
+        writeFileSync(file, body);
+        return file;
+      });
+      const tape = measure("tape", ...files).tape_bytes;
+      for (const peer of ["posthog", "sentry"]) {
+        if (bytes(peer) === 0) throw new Error(`${peer} sent nothing of ${page.name}`);
+        figure(
+          `tape_${page.name}_of_${peer}_x`,
+          tape / bytes(peer),
+          "x",
+          1,
+          "lower",
+          `what ${peer} sends of the same, compressed: ${bytes(peer)} bytes; the tape ${tape}, its chunks' gzip ${bytes("tapedeck")}`,
+        );
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+summaries();
+merging();
+rebuilding();
+dollars(await tables());
+await stored();
+report("indexer", figures);
