@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tapedeck_core::ids::SessionId;
+use tapedeck_core::manifest::Manifest;
 use tapedeck_local::lambda::Function;
 use tapedeck_local::mapping::{Mapping, MappingConfig};
 use tapedeck_local::queue::{Queue, QueueConfig};
@@ -181,5 +182,66 @@ async fn two_instances_on_one_session() {
     let function = stack.indexer(&stack.server.endpoint(), 2);
     let _mapping = feed(&stack.queue, &function, 5);
     manifest_is_complete(&stack, &session, &chunks).await;
+    queue_is_empty(&stack.queue).await;
+}
+
+/// What a number of the environment says, or `usual`.
+fn from_env(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
+}
+
+/// Recorders upload while two environments are killed at random moments, for `TAPEDECK_KILL_S` seconds (30); `TAPEDECK_KILL_SEED` repeats a
+/// run. Sessions end and get their tapes meanwhile, late chunks come, and in the end each has a manifest of all its chunks and a tape of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_random_moments() {
+    let seed = from_env("TAPEDECK_KILL_SEED", fastrand::u64(..));
+    let length = Duration::from_secs(from_env("TAPEDECK_KILL_S", 30));
+    println!("TAPEDECK_KILL_SEED={seed} TAPEDECK_KILL_S={}", length.as_secs());
+    let mut random = fastrand::Rng::with_seed(seed);
+    // A message is received again after each kill, and none of them is to blame.
+    let stack = Stack::start(QueueConfig { receives_max: 100_000, ..QueueConfig::default() }).await;
+    let patient = [("TAPEDECK_RECEIVES_MAX", "100000"), ("TAPEDECK_HOP_S", "1")];
+    let function = stack.indexer_with(&stack.server.endpoint(), 2, &patient);
+    let _mapping = feed(&stack.queue, &function, 10);
+    let begun = std::time::Instant::now();
+    let (mut chunks, mut kills) = (Vec::<Recorded>::new(), 0);
+    let (mut sessions, mut next) = (Vec::new(), 0);
+    while begun.elapsed() < length {
+        // A few sessions at a time; each has up to ten chunks, and then another takes its place.
+        while sessions.len() < 4 {
+            sessions.push((session(next), 0_u32, random.u32(1..=10)));
+            next += 1;
+        }
+        let of = random.usize(..sessions.len());
+        let (session, seq, count) = &mut sessions[of];
+        let chunk = chunk(session, PAGE, *seq);
+        stack.upload(&chunk).await;
+        chunks.push(chunk);
+        *seq += 1;
+        if seq == count {
+            sessions.swap_remove(of);
+        }
+        tokio::time::sleep(Duration::from_millis(random.u64(..60))).await;
+        if random.u8(..4) == 0 {
+            function.kill();
+            kills += 1;
+        }
+    }
+    println!("{kills} kills, {next} sessions, {} chunks", chunks.len());
+    assert!(kills > 10);
+    for number in 0..next {
+        let session = session(number);
+        let chunks: Vec<&Recorded> = chunks.iter().filter(|chunk| chunk.key.session == session).collect();
+        if chunks.is_empty() {
+            continue;
+        }
+        let expected = Manifest::parse(&manifest_of(chunks.iter().copied())).unwrap();
+        eventually("each session has all its chunks, and a tape of them", async || {
+            let mut manifest = Manifest::parse(&stack.manifest(&session).await?).unwrap();
+            let tape = manifest.tape.take()?;
+            (manifest == expected && tape.chunks == chunks.len() as u64).then_some(())
+        })
+        .await;
+    }
     queue_is_empty(&stack.queue).await;
 }

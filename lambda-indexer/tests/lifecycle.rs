@@ -17,7 +17,7 @@ use tapedeck_core::object_key::{ArchiveClass, chunks_prefix, manifest_key};
 use tapedeck_core::store::gated::{Gate, Gated, Operation, lost};
 use tapedeck_core::store::memory::MemoryStore;
 use tapedeck_core::store::{NewObject, Store, StoreError};
-use tapedeck_core::tables::{Cell, Table, fold};
+use tapedeck_core::tables::{Cell, Row, Table, fold};
 use tapedeck_core::tape::Tape;
 use tapedeck_core::user_hash::{UserHash, UserHashKey};
 use tapedeck_indexer::deadline::Deadline;
@@ -584,6 +584,51 @@ async fn a_day(sessions: u32) -> World {
     world.settle().await;
     world.queue.bodies.lock().unwrap().clear();
     world
+}
+
+#[tokio::test]
+async fn compaction_bears_the_failure_of_each_request() {
+    let full = a_day(64).await;
+    // One table: the others are folded by the same requests.
+    let mut files = full.objects("index/demo/sessions/").await;
+    files.truncate(64);
+    let expected = rows_of_files(&files);
+    for carried_out in [false, true] {
+        // A read that was carried out and not heard of is one that was not.
+        for nth in if carried_out { 64.. } else { 0.. } {
+            let world = World::new().await;
+            for (key, body) in &files {
+                world.put(key, body).await;
+            }
+            *world.store.gate.fault.lock().unwrap() = Some((nth, carried_out));
+            let compact = json!({"tapedeck": "compact"}).to_string();
+            let is_done = world.work(&compact).await;
+            let was_last = world.store.gate.fault.lock().unwrap().take().is_some();
+            let when = format!("request {nth}, carried out: {carried_out}");
+            // What is replaced stays for those who hold a URL of it.
+            let after = world.objects("index/demo/sessions/").await;
+            assert!(files.iter().all(|file| after.contains(file)), "{when}");
+            assert_eq!(is_done, was_last, "{when}");
+            // Before anything is written, coming again is beginning.
+            if nth > 64 {
+                assert!(world.work(&compact).await, "{when}");
+                let mut after = world.objects("index/demo/sessions/").await;
+                after.retain(|(key, _)| key.contains("/l1/"));
+                assert_eq!(after.len(), 1, "{when}");
+                assert_eq!(rows_of_files(&after), expected, "{when}");
+            }
+            if was_last {
+                assert!(nth > 64, "so few requests: {nth}");
+                break;
+            }
+        }
+    }
+}
+
+fn rows_of_files(files: &[(String, Vec<u8>)]) -> Vec<Row> {
+    let files = files.iter().filter(|(key, _)| key.ends_with(".parquet"));
+    let rows = files.flat_map(|(_, body)| decode_file(Table::Sessions, body.clone()).unwrap());
+    fold(Table::Sessions, rows.collect::<Vec<_>>())
 }
 
 /// Requests take turns by chance: an erasure's first pass while the day is compacted and a tab of the user's uploads. Its last pass comes when
