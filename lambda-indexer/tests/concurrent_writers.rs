@@ -2,6 +2,8 @@
 //! crashes and lost requests and replies between them. Whatever happens, nothing acknowledged is lost, the manifest is always
 //! whole, and once everything was delivered again it is the one that the chunks alone decide.
 
+mod paths;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,6 +19,8 @@ use tapedeck_core::store::memory::MemoryStore;
 use tapedeck_core::store::{NewObject, Store, StoreError};
 use tapedeck_core::summary::{ChunkMetadata, ChunkSummary, Summariser};
 use tapedeck_indexer::merge::{MergeError, Merged, Patience, merge};
+
+use self::paths::Path;
 
 const PATIENCE: Patience = Patience { tries_max: 5, pause_first: Duration::ZERO };
 
@@ -50,37 +54,6 @@ impl Gate for Stepped<'_> {
             Fate::RequestLost => Err(lost("request lost")),
             Fate::ReplyLost => request.await.and(Err(lost("reply lost"))),
         }
-    }
-}
-
-/// One path through a tree of choices; [`Path::next`] goes on to the following one, depth first.
-#[derive(Default)]
-struct Path {
-    /// What was chosen, and among how many.
-    choices: Vec<(usize, usize)>,
-    depth: usize,
-}
-
-impl Path {
-    fn choose(&mut self, among: usize) -> usize {
-        if self.depth == self.choices.len() {
-            self.choices.push((0, among));
-        }
-        let (chosen, width) = self.choices[self.depth];
-        assert_eq!(width, among, "the same choices lead to the same state");
-        self.depth += 1;
-        chosen
-    }
-
-    fn next(&mut self) -> bool {
-        self.depth = 0;
-        while let Some((chosen, among)) = self.choices.pop() {
-            if chosen + 1 < among {
-                self.choices.push((chosen + 1, among));
-                return true;
-            }
-        }
-        false
     }
 }
 

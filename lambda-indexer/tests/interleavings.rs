@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod paths;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -29,6 +31,8 @@ use tapedeck_indexer::merge::Patience;
 use tapedeck_indexer::outbox::{Outbox, OutboxError};
 use tapedeck_indexer::settings::Settings;
 use tapedeck_indexer::task::Task;
+
+use self::paths::Path;
 
 const PATIENCE: Patience = Patience { tries_max: 5, pause_first: Duration::ZERO };
 
@@ -156,20 +160,23 @@ fn in_batch(body: &str) -> String {
     json!({"Records": [{"eventSource": "aws:sqs", "messageId": "m", "body": body}]}).to_string()
 }
 
+/// Works on one message. Tells whether it is done.
+fn work(store: &MemoryStore, queue: &Queue, body: &str) -> bool {
+    let means = Means {
+        store_of: |_: &str| store,
+        outbox: queue,
+        settings: &settings(),
+        patience: PATIENCE,
+        deadline: Deadline::within(Duration::from_mins(1)),
+    };
+    now(invoke(&in_batch(body), means)).unwrap().batch_item_failures.is_empty()
+}
+
 /// Works on messages one by one until there are none.
 fn settle(store: &MemoryStore, queue: &Queue) {
-    let settings = settings();
     for _ in 0..200 {
         let Some(body) = queue.0.lock().unwrap().pop_front() else { return };
-        let deadline = Deadline::within(Duration::from_mins(1));
-        let means = Means {
-            store_of: |_: &str| store,
-            outbox: queue,
-            settings: &settings,
-            patience: PATIENCE,
-            deadline,
-        };
-        if !now(invoke(&in_batch(&body), means)).unwrap().batch_item_failures.is_empty() {
+        if !work(store, queue, &body) {
             queue.0.lock().unwrap().push_back(body);
         }
     }
@@ -179,36 +186,6 @@ fn settle(store: &MemoryStore, queue: &Queue) {
 fn stored(store: &MemoryStore) -> Option<Manifest> {
     let object = now(store.get(&manifest_key(&project(), &session()), usize::MAX)).unwrap()?;
     Some(Manifest::parse(&object.body).unwrap())
-}
-
-/// One path through a tree of choices; [`Path::next`] goes on to the following one, depth first.
-#[derive(Default)]
-struct Path {
-    choices: Vec<(usize, usize)>,
-    depth: usize,
-}
-
-impl Path {
-    fn choose(&mut self, among: usize) -> usize {
-        if self.depth == self.choices.len() {
-            self.choices.push((0, among));
-        }
-        let (chosen, width) = self.choices[self.depth];
-        assert_eq!(width, among, "the same choices lead to the same state");
-        self.depth += 1;
-        chosen
-    }
-
-    fn next(&mut self) -> bool {
-        self.depth = 0;
-        while let Some((chosen, among)) = self.choices.pop() {
-            if chosen + 1 < among {
-                self.choices.push((chosen + 1, among));
-                return true;
-            }
-        }
-        false
-    }
 }
 
 type Program<'a> = Pin<Box<dyn Future<Output = Result<Answer, InvocationError>> + 'a>>;
@@ -287,11 +264,7 @@ fn check(
 /// What a session of these chunks is in the end, undisturbed.
 fn undisturbed(seqs: std::ops::Range<u32>) -> Manifest {
     let (memory, queue) = (MemoryStore::default(), Queue::default());
-    for seq in seqs {
-        put_chunk(&memory, seq);
-        queue.0.lock().unwrap().push_back(event(&key(seq)));
-    }
-    settle(&memory, &queue);
+    with_chunks(&memory, &queue, seqs);
     stored(&memory).unwrap()
 }
 
@@ -301,6 +274,13 @@ fn with_chunks(memory: &MemoryStore, queue: &Queue, seqs: std::ops::Range<u32>) 
         queue.0.lock().unwrap().push_back(event(&key(seq)));
     }
     settle(memory, queue);
+}
+
+/// A session of one chunk, of whose end no message tells yet.
+fn with_an_open_session(memory: &MemoryStore, queue: &Queue) {
+    put_chunk(memory, 0);
+    assert!(work(memory, queue, &event(&key(0))));
+    queue.0.lock().unwrap().clear();
 }
 
 /// Nothing but the request, its state and the tombstone names an erased session.
@@ -338,16 +318,7 @@ fn a_chunk_while_the_session_ends() {
     let expected = undisturbed(0..2);
     let runs = check(
         |memory, queue| {
-            put_chunk(memory, 0);
-            let means = Means {
-                store_of: |_: &str| memory,
-                outbox: queue,
-                settings: &settings(),
-                patience: PATIENCE,
-                deadline: Deadline::within(Duration::from_mins(1)),
-            };
-            now(invoke(&in_batch(&event(&key(0))), means)).unwrap();
-            queue.0.lock().unwrap().clear();
+            with_an_open_session(memory, queue);
             put_chunk(memory, 1);
             [end(memory), event(&key(1))]
         },
@@ -377,16 +348,7 @@ fn an_erasure_while_a_chunk_of_an_open_tab_comes() {
 fn an_erasure_while_the_session_ends() {
     let runs = check(
         |memory, queue| {
-            put_chunk(memory, 0);
-            let means = Means {
-                store_of: |_: &str| memory,
-                outbox: queue,
-                settings: &settings(),
-                patience: PATIENCE,
-                deadline: Deadline::within(Duration::from_mins(1)),
-            };
-            now(invoke(&in_batch(&event(&key(0))), means)).unwrap();
-            queue.0.lock().unwrap().clear();
+            with_an_open_session(memory, queue);
             [ask_for_erasure(memory), end(memory)]
         },
         (2, 0),
