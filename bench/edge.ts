@@ -16,7 +16,7 @@ import {
   startStore,
   startWorker,
 } from "./edge/workers.ts";
-import { type Figure, median, report } from "./frame.ts";
+import { type Figure, median, report, round } from "./frame.ts";
 
 const KEY = `pk_${"0".repeat(22)}`;
 const WARM_UP = 150;
@@ -215,7 +215,6 @@ const memory_mib = await memory(bindings);
 const start_ms = await startUp(bindings);
 server.close();
 
-const round = (n: number, digits = 2) => Number(n.toFixed(digits));
 const [ours, theirs] = [median(cpu.rust), median(cpu.javascript)];
 const inflated_kib = native.bytes / native.batches / 1024;
 const perByte = native.growth.map(({ ns_per_byte }) => ns_per_byte);

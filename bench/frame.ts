@@ -27,6 +27,32 @@ export interface Result {
   figures: Figure[];
 }
 
+/** A number with so many decimal places. */
+export function round(value: number, digits = 2): number {
+  return Number(value.toFixed(digits));
+}
+
+/** A bench's figures, and what adds one of a value that `rounded` makes readable. */
+export function collect(rounded: (value: number) => number = round): {
+  figures: Figure[];
+  figure: (
+    id: string,
+    value: number,
+    unit: string,
+    bar: number,
+    better: Figure["better"],
+    against: string,
+  ) => void;
+} {
+  const figures: Figure[] = [];
+  return {
+    figures,
+    figure: (id, value, unit, bar, better, against) => {
+      figures.push({ id, value: rounded(value), unit, bar, better, against });
+    },
+  };
+}
+
 const RESULTS = new URL("./results/", import.meta.url);
 
 /** Writes a bench's result, and says each figure. */

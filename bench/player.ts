@@ -15,7 +15,7 @@ import { Bucket } from "../tests/harness/bucket.ts";
 import { ROOT, type Stack, startStack } from "../tests/harness/stack.ts";
 import { until } from "../tests/harness/until.ts";
 import { makeBody, makeSession, type Session } from "../tests/harness/upload.ts";
-import { type Figure, median, report } from "./frame.ts";
+import { collect, median, report, round } from "./frame.ts";
 import { CHUNK_MS, type Chunk, clockAt, MINUTES, recordHour } from "./player/hour.ts";
 import { type Line, openLine, type Passed } from "./player/line.ts";
 import { everything, openReplay, postHog, startHost } from "./player/rivals.ts";
@@ -356,17 +356,7 @@ function draw(count: number, from: number, to: number): number[] {
 const beganMs = Date.now();
 const say = (what: string) =>
   console.log(`${((Date.now() - beganMs) / 1000).toFixed(0).padStart(4)} s  ${what}`);
-const figures: Figure[] = [];
-const figure = (
-  id: string,
-  value: number,
-  unit: string,
-  bar: number,
-  better: Figure["better"],
-  against: string,
-): void => {
-  figures.push({ id, value: Math.round(value * 1000) / 1000, unit, bar, better, against });
-};
+const { figures, figure } = collect((value) => round(value, 3));
 
 const stack = await startStack();
 const host = await startHost();

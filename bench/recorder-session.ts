@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 import { chromiumPath, launchBrowser } from "../tests/harness/browser.ts";
-import { type Figure, report } from "./frame.ts";
+import { collect, report } from "./frame.ts";
 import { HALF_HOUR, workOf } from "./recorder/pages.ts";
 import { type Peer, peers } from "./recorder/peers.ts";
 import { onePage, type Served, serve, type Upload } from "./recorder/serve.ts";
@@ -92,10 +92,9 @@ function timesOf({ body }: Upload): number[] {
 
 const all = await peers();
 const named = (...names: string[]): Peer[] => all.filter(({ name }) => names.includes(name));
-const figures: Figure[] = [];
-const figure = (id: string, value: number, unit: string, bar: number, against: string): void => {
-  figures.push({ id, value: Math.round(value * 100) / 100, unit, bar, better: "lower", against });
-};
+const { figures, figure: add } = collect();
+const figure = (id: string, value: number, unit: string, bar: number, against: string): void =>
+  add(id, value, unit, bar, "lower", against);
 
 const heaps = new Map<string, number>();
 async function takeHeaps(): Promise<void> {

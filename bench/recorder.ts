@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { launchBrowser } from "../tests/harness/browser.ts";
-import { type Figure, median, report } from "./frame.ts";
+import { collect, median, report } from "./frame.ts";
 import { PAGES, type Page, workOf } from "./recorder/pages.ts";
 import { type Peer, peers } from "./recorder/peers.ts";
 import { onePage, serve } from "./recorder/serve.ts";
@@ -65,10 +65,9 @@ async function costOf(browser: Browser, page: Page, peer: Peer): Promise<Cost> {
 }
 
 const all = await peers();
-const figures: Figure[] = [];
-const figure = (id: string, value: number, unit: string, bar: number, against: string): void => {
-  figures.push({ id, value: Math.round(value * 100) / 100, unit, bar, better: "lower", against });
-};
+const { figures, figure: add } = collect();
+const figure = (id: string, value: number, unit: string, bar: number, against: string): void =>
+  add(id, value, unit, bar, "lower", against);
 
 const sizes = new Map(all.map((peer) => [peer.name, sizeOf(peer)]));
 const size = (name: string): number => sizes.get(name) ?? 0;

@@ -7,7 +7,7 @@ import { enter, visit } from "../tests/e2e/shop.ts";
 import { launchBrowser } from "../tests/harness/browser.ts";
 import { type Counters, readCounters, type Stack, startStack } from "../tests/harness/stack.ts";
 import { until } from "../tests/harness/until.ts";
-import { type Figure, median, report } from "./frame.ts";
+import { type Figure, median, report, round } from "./frame.ts";
 
 const CLICKS = 9;
 // rrweb: an incremental snapshot of source mouse interaction, type click.
@@ -85,7 +85,6 @@ const stack = await startStack();
 try {
   const seconds = await clickToWatchable(stack);
   const { uploads, requests } = await requestsOfASession(stack);
-  const round = (n: number) => Math.round(n * 100) / 100;
   const figures: Figure[] = [
     {
       id: "click_to_watchable_s",
