@@ -84,11 +84,6 @@ pub(crate) fn smoke(tree: &Tree, environment: &str, place: &[(&str, Option<Strin
 
 /// The indexer for Lambda, as a zip whose bytes depend on the sources alone.
 pub(crate) fn indexer(tree: &Tree) -> Result<PathBuf> {
-    indexer_in(tree, &tree.root.join("target"))
-}
-
-/// The same, built in `target`.
-pub(crate) fn indexer_in(tree: &Tree, target: &Path) -> Result<PathBuf> {
     let zigbuild = python::installed(tree, ZIGBUILD)
         .context("the indexer for arm64 needs zig, from Python's package index")?;
     if which("rustup").is_some() {
@@ -97,21 +92,14 @@ pub(crate) fn indexer_in(tree: &Tree, target: &Path) -> Result<PathBuf> {
     let tools = zigbuild.parent().context("cargo-zigbuild lies in no folder")?;
     let path = std::env::var_os("PATH").context("PATH is not set")?;
     let path = std::env::join_paths(std::iter::once(tools.to_owned()).chain(std::env::split_paths(&path)))?;
-    let home = std::env::var("CARGO_HOME")
-        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))?;
+    let target = tree.root.join("target");
     let mut build = cargo(&["zigbuild", "--release", "--locked", "-p", "tapedeck-indexer", "--target"]);
     build
         .arg(format!("{LAMBDA_TARGET}.{}.{}", LAMBDA_GLIBC.0, LAMBDA_GLIBC.1))
+        .current_dir(&tree.root)
         .env("PATH", path)
-        .env("CARGO_TARGET_DIR", target)
-        // Where it was built is not in the program.
-        .env(
-            "RUSTFLAGS",
-            format!(
-                "--remap-path-prefix={}=. --remap-path-prefix={home}=cargo -Cstrip=symbols",
-                tree.root.display()
-            ),
-        );
+        .env("CARGO_TARGET_DIR", &target)
+        .env("RUSTFLAGS", format!("{} -Cstrip=symbols", tree.without_places()?));
     step("indexer for arm64", &mut build)?;
     let program = target.join(LAMBDA_TARGET).join("release/tapedeck-indexer");
     let bytes = fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;

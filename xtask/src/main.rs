@@ -81,7 +81,7 @@ enum Task {
     },
     /// Build what a release consists of, in `target/release-files/`, and check it there.
     Package {
-        /// Build the indexer for Lambda a second time, elsewhere, and compare.
+        /// Build the Worker and the indexer for Lambda a second time, elsewhere, and compare.
         #[arg(long)]
         twice: bool,
         /// Leave out the indexer for Lambda, which takes most of the time.

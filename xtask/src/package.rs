@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::cloud::{indexer, indexer_in, zip_folder};
+use crate::cloud::{indexer, zip_folder};
 use crate::needs::{self, For};
 use crate::parts;
 use crate::run::{cargo, command, output, step};
@@ -26,7 +26,7 @@ const DIGEST: &str = "import hashlib, sys; print(hashlib.sha256(open(sys.argv[1]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Indexer {
     Once,
-    /// And a second time in another folder: the bytes must be the same.
+    /// And a second time in another folder, with the Worker: the bytes must be the same.
     Twice,
     LeftOut,
 }
@@ -60,17 +60,30 @@ pub(crate) fn package(tree: &Tree, program: Indexer) -> Result<()> {
     if program != Indexer::LeftOut {
         let built = indexer(tree)?;
         if program == Indexer::Twice {
-            let again = indexer_in(tree, &tree.root.join("target/again"))?;
-            if fs::read(&built)? != fs::read(&again)? {
-                bail!("{} and {} are not the same", built.display(), again.display());
-            }
-            println!("  built twice, and the same");
+            again(tree)?;
         }
         fs::copy(&built, place.join(format!("tapedeck-indexer-{version}-arm64.zip")))?;
     }
     bills(tree, &place, &version)?;
     sums(&place)?;
     check(tree, &place)
+}
+
+/// Builds both programs of the cloud from a copy of the sources in another folder, with nothing built before: the bytes must be the same.
+fn again(tree: &Tree) -> Result<()> {
+    let other = tree.copy_to(tree.root.join("target/again"))?;
+    parts::edge(&other)?;
+    indexer(&other)?;
+    for file in ["edge-worker/build/index_bg.wasm", "edge-worker/build/index.js", "target/xtask/indexer.zip"]
+    {
+        let places = [tree, &other].map(|tree| tree.root.join(file));
+        let [first, second] = places.each_ref().map(fs::read);
+        if first? != second? {
+            bail!("{} and {} are not the same", places[0].display(), places[1].display());
+        }
+        println!("  {file}: built twice, and the same");
+    }
+    fs::remove_dir_all(&other.root).with_context(|| format!("cannot remove {}", other.root.display()))
 }
 
 /// Every package has the workspace's version: they are released together.

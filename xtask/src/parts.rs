@@ -88,7 +88,7 @@ pub(crate) fn sites(tree: &Tree) -> Result<()> {
 
 /// The Worker, to `edge-worker/build/`. It is optimised always: a debug build of it takes as long, and workerd starts slower.
 pub(crate) fn edge(tree: &Tree) -> Result<()> {
-    const INPUTS: [&str; 10] = [
+    const INPUTS: [&str; 11] = [
         "edge-worker",
         "s3-store/src",
         "s3-store/Cargo.toml",
@@ -98,6 +98,7 @@ pub(crate) fn edge(tree: &Tree) -> Result<()> {
         ".cargo/config.toml",
         "Cargo.toml",
         "Cargo.lock",
+        "xtask/src/parts.rs",
         "xtask/src/wasm.rs",
     ];
     tree.build_once("edge", &INPUTS, "edge-worker/build/index.js", || {
@@ -108,6 +109,8 @@ pub(crate) fn edge(tree: &Tree) -> Result<()> {
             .current_dir(tree.root.join("edge-worker"))
             // Without it the platform stops a request whose client has hung up, and what it held is never given back.
             .env("RUN_TO_COMPLETION", "1")
+            // Joined to those of .cargo/config.toml.
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", tree.without_places()?)
             // With these three it downloads nothing.
             .env("WASM_BINDGEN_BIN", bindgen)
             .env("ESBUILD_BIN", tree.npm_bin("esbuild"))

@@ -1,10 +1,13 @@
 //! The project's folder, and where things go that are not in it.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+
+use crate::run::{command, output};
 
 /// Folders that hold what is built or installed, and so do not count as input of a build.
 const NOT_SOURCE: [&str; 7] = ["node_modules", "assets", "dist", "build", "target", "test", "tests"];
@@ -34,6 +37,37 @@ impl Tree {
     /// A program that npm has installed here.
     pub(crate) fn npm_bin(&self, name: &str) -> PathBuf {
         self.root.join("node_modules/.bin").join(name)
+    }
+
+    /// Flags of rustc that keep out of a program where it was built: cargo names its own folder in panics.
+    pub(crate) fn without_places(&self) -> Result<String> {
+        let home = match (env::var_os("CARGO_HOME"), env::var_os("HOME")) {
+            (Some(home), _) => PathBuf::from(home),
+            (None, Some(home)) => PathBuf::from(home).join(".cargo"),
+            (None, None) => bail!("neither CARGO_HOME nor HOME is set"),
+        };
+        Ok(format!(
+            "--remap-path-prefix={}=. --remap-path-prefix={}=cargo",
+            self.root.display(),
+            home.display()
+        ))
+    }
+
+    /// A copy of what git knows of, in `folder`, with the npm packages of this one.
+    pub(crate) fn copy_to(&self, folder: PathBuf) -> Result<Self> {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        let names = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
+        let names = output(command("git", &names).current_dir(&self.root))?;
+        // What is deleted and not committed yet is listed, too.
+        for name in names.split('\0').filter(|name| self.root.join(name).is_file()) {
+            let to = folder.join(name);
+            fs::create_dir_all(to.parent().context("a file lies in no folder")?)?;
+            fs::copy(self.root.join(name), to).with_context(|| format!("cannot copy {name}"))?;
+        }
+        symlink(self.root.join("node_modules"), folder.join("node_modules"))?;
+        Ok(Self { root: folder, tools: self.tools.clone() })
     }
 
     /// The version of a crate that `Cargo.lock` names.
