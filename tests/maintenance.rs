@@ -22,8 +22,9 @@ use tapedeck_local::lambda::Function;
 use tapedeck_local::mapping::{Mapping, MappingConfig};
 use tapedeck_local::queue::QueueConfig;
 use tapedeck_local::s3::{Condition, Content};
+use tapedeck_local::schedule::call;
 use tapedeck_tests::recording::{Recorded, chunk, manifest_of, project, session};
-use tapedeck_tests::{Stack, eventually};
+use tapedeck_tests::{BUCKET, Stack, eventually};
 
 const PAGE: &str = "a1B2c3D4";
 const OTHER_PAGE: &str = "Zz9Yy8Xx";
@@ -64,6 +65,13 @@ impl Fixture {
         let content = Content { metadata, ..Content::default() };
         let body = Bytes::copy_from_slice(&chunk.body);
         self.stack.bucket.put(&chunk.key.to_string(), body, content, Condition::Absent).await.unwrap();
+    }
+
+    /// What a schedule of the template does when its time has come, with its role and its payload.
+    async fn at_the_time_of(&self, schedule: &str) {
+        let cloud = &self.stack.cloud;
+        let schedule = cloud.deployment.schedules.iter().find(|known| known.name == schedule).unwrap();
+        call(cloud, &self.function, schedule).await.unwrap();
     }
 
     async fn ask(&self, task: &Value) {
@@ -113,6 +121,11 @@ impl Fixture {
     }
 }
 
+/// The bucket's announcement of a chunk.
+fn record(chunk: &Recorded) -> Value {
+    json!({"eventSource": "aws:s3", "s3": {"bucket": {"name": BUCKET}, "object": {"key": chunk.key.to_string()}}})
+}
+
 fn text<'a>(row: &'a Row, table: Table, name: &str) -> &'a str {
     let Cell::Text(text) = row.get(table, name) else { panic!("{table} has no text {name}") };
     text
@@ -131,7 +144,7 @@ async fn the_sweep_finds_what_no_event_brought_and_nothing_else() {
     fixture.ended(&whole, 1).await;
     assert_eq!(fixture.manifest(&lost).await, None);
     eventually("they are old enough to be looked at", async || {
-        fixture.ask(&json!({"tapedeck": "sweep"})).await;
+        fixture.at_the_time_of("Sweep").await;
         fixture.manifest(&lost).await.and(fixture.manifest(&half).await)
     })
     .await;
@@ -145,7 +158,7 @@ async fn the_sweep_finds_what_no_event_brought_and_nothing_else() {
     // Again: it reads, and hands on nothing.
     let sent = || fixture.stack.bucket.counters().get("indexer", "PutObject").requests;
     let before = sent();
-    fixture.ask(&json!({"tapedeck": "sweep"})).await;
+    fixture.at_the_time_of("Sweep").await;
     let depth = fixture.stack.queue.depth().await.unwrap();
     assert!(depth.is_idle() && depth.delayed == 0, "{depth:?}");
     assert_eq!(sent(), before);
@@ -159,11 +172,15 @@ async fn days_of_many_files_are_compacted_while_a_user_is_erased_and_a_tab_uploa
     for session in &sessions {
         let chunk = chunk(session, PAGE, 0);
         fixture.put(&chunk).await;
-        let record = json!({"eventSource": "aws:s3", "s3": {"bucket": {"name": tapedeck_tests::BUCKET}, "object": {"key": chunk.key.to_string()}}});
-        fixture.ask(&json!({"Records": [record]})).await;
+        fixture.ask(&json!({"Records": [record(&chunk)]})).await;
     }
     assert!(fixture.keys("index/demo/sessions/").await.len() >= 64);
     let gone = &sessions[7];
+    let damaged = Recorded { body: b"\x1f\x8b damaged".to_vec(), ..chunk(gone, PAGE, 1) };
+    fixture.put(&damaged).await;
+    fixture.ask(&json!({"Records": [record(&damaged)]})).await;
+    let set_apart = async || fixture.keys("quarantine/").await.len();
+    assert_eq!(set_apart().await, 1);
     let id = "1700000000000-0000000000000001";
     let request = json!({"version": 1, "id": id, "project": "demo", "requested_ms": 1_700_000_000_000_i64, "by": "tests", "action": "erase_session", "session": gone});
     let (key, request) = (format!("requests/demo/{id}.json"), request.to_string());
@@ -171,7 +188,7 @@ async fn days_of_many_files_are_compacted_while_a_user_is_erased_and_a_tab_uploa
     fixture.stack.store("edge").await.create(&key, object).await.unwrap();
     let _mapping = fixture.feed();
     let compact = async {
-        fixture.ask(&json!({"tapedeck": "compact"})).await;
+        fixture.at_the_time_of("Compaction").await;
     };
     let tab = async {
         for seq in 1..20 {
@@ -189,10 +206,11 @@ async fn days_of_many_files_are_compacted_while_a_user_is_erased_and_a_tab_uploa
     })
     .await;
     fixture.at_rest().await;
-    fixture.ask(&json!({"tapedeck": "compact"})).await;
+    fixture.at_the_time_of("Compaction").await;
     let left: Vec<String> =
         fixture.keys("").await.into_iter().filter(|key| key.contains(gone.as_str())).collect();
     assert!(left.iter().all(|key| key.starts_with("erasures/")), "{left:?}");
+    assert_eq!(set_apart().await, 0);
     for table in Table::ALL {
         let rows = fixture.rows(table).await;
         let sessions: BTreeSet<&str> = rows.iter().map(|row| text(row, table, "session")).collect();

@@ -9,7 +9,7 @@ mod schedule;
 
 use std::collections::BTreeMap;
 
-use crate::iam::{Call, Caller, Policies, PolicyError};
+use crate::iam::{Access, Call, Caller, Policies, PolicyError};
 use crate::template::{Place, Resolved, Template, TemplateError};
 
 pub use self::bucket::{Bucket, Cors, Lifetime, Notification};
@@ -110,7 +110,7 @@ impl Deployment {
                     format!("announces to {}, which is no queue here", notification.queue),
                 );
             }
-            if !self.may_announce() {
+            if !self.announcement().is_allowed() {
                 return refused("Bucket", format!("S3 may not send to {}", notification.queue));
             }
         }
@@ -145,32 +145,48 @@ impl Deployment {
             );
         }
         for schedule in &self.schedules {
-            let account = [("aws:sourceaccount", self.place.account.clone())];
-            let role = Caller::Identity(schedule.role.clone());
-            if !self.policies.trusts(&schedule.role, "scheduler.amazonaws.com", &account)
-                || !self.may(&role, "lambda:InvokeFunction", &schedule.target)
-            {
+            if !self.scheduled_call(schedule).is_allowed() {
                 return refused(&schedule.name, format!("its role may not call {}", schedule.target));
             }
         }
         Ok(())
     }
 
-    fn may_announce(&self) -> bool {
+    /// What the policies say where the bucket announces an object to the queue.
+    #[must_use]
+    pub fn announcement(&self) -> Access {
         let s3 = Caller::Service("s3.amazonaws.com".to_owned());
         let context = [
             ("aws:securetransport", "true".to_owned()),
             ("aws:sourceaccount", self.place.account.clone()),
             ("aws:sourcearn", self.bucket.arn.clone()),
         ];
-        let call =
-            Call { caller: &s3, action: "sqs:SendMessage", resource: &self.events.arn, context: &context };
-        self.policies.decide(&call).is_allowed()
+        self.policies.decide(&Call {
+            caller: &s3,
+            action: "sqs:SendMessage",
+            resource: &self.events.arn,
+            context: &context,
+        })
+    }
+
+    /// What the policies say where a schedule calls its target.
+    #[must_use]
+    pub fn scheduled_call(&self, schedule: &Schedule) -> Access {
+        let account = [("aws:sourceaccount", self.place.account.clone())];
+        if !self.policies.trusts(&schedule.role, "scheduler.amazonaws.com", &account) {
+            return Access::NotAllowed;
+        }
+        let role = Caller::Identity(schedule.role.clone());
+        self.decide(&role, "lambda:InvokeFunction", &schedule.target)
     }
 
     fn may(&self, caller: &Caller, action: &str, resource: &str) -> bool {
+        self.decide(caller, action, resource).is_allowed()
+    }
+
+    fn decide(&self, caller: &Caller, action: &str, resource: &str) -> Access {
         let context = [("aws:securetransport", "true".to_owned())];
-        self.policies.decide(&Call { caller, action, resource, context: &context }).is_allowed()
+        self.policies.decide(&Call { caller, action, resource, context: &context })
     }
 }
 

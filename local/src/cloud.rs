@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tapedeck_infra::deployment::Deployment;
+use tapedeck_infra::deployment::{Deployment, Schedule};
 use tapedeck_infra::iam::{Access, Call, Caller, Uses};
 use tapedeck_infra::template::{Place, Template};
 
@@ -135,25 +135,36 @@ impl Cloud {
     /// Whether the policies allow a call; it is noted if they do.
     #[must_use]
     pub fn allows(&self, caller: &Caller, action: &str, resource: &str, context: &[(&str, String)]) -> bool {
-        match self.deployment.policies.decide(&Call { caller, action, resource, context }) {
+        let access = self.deployment.policies.decide(&Call { caller, action, resource, context });
+        self.heeds(&access, || format!("{caller:?}: {action} on {resource}"))
+    }
+
+    /// Whether the bucket may announce to the queue what was written; it is noted if so.
+    #[must_use]
+    pub fn may_announce(&self) -> bool {
+        self.heeds(&self.deployment.announcement(), || "the bucket's announcement".to_owned())
+    }
+
+    /// Whether a schedule may call its target; it is noted if so.
+    #[must_use]
+    pub fn may_call(&self, schedule: &Schedule) -> bool {
+        self.heeds(&self.deployment.scheduled_call(schedule), || format!("the call of {}", schedule.name))
+    }
+
+    fn heeds(&self, access: &Access, what: impl Fn() -> String) -> bool {
+        match access {
             Access::Allowed(grant) => {
-                if let Err(error) = self.uses.note(&grant) {
+                if let Err(error) = self.uses.note(grant) {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "a use of a permission is lost"
                     );
                 }
-                true
             }
-            Access::Denied(policy, sid) => {
-                tracing::warn!(?caller, action, resource, policy, sid, "denied");
-                false
-            }
-            Access::NotAllowed => {
-                tracing::warn!(?caller, action, resource, "no policy allows it");
-                false
-            }
+            Access::Denied(policy, sid) => tracing::warn!(what = what(), policy, sid, "denied"),
+            Access::NotAllowed => tracing::warn!(what = what(), "no policy allows it"),
         }
+        access.is_allowed()
     }
 
     /// Whether the indexer's role allows what the event source mapping does with it.

@@ -4,7 +4,19 @@ use tapedeck_infra::deployment::Schedule;
 use tokio::task::JoinSet;
 
 use crate::clock::now_ms;
-use crate::lambda::Function;
+use crate::cloud::Cloud;
+use crate::lambda::{Function, InvokeError};
+
+/// Why a schedule's call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ScheduleError {
+    /// Its role's policies do not allow the call.
+    #[error("the role of {0} may not call its target")]
+    Denied(String),
+    /// The function.
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
+}
 
 /// Schedules that run. They stop when this is dropped.
 #[derive(Debug)]
@@ -13,16 +25,16 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Calls `function` by these schedules. A call that fails is logged; the next one comes in its time.
+    /// Calls `function` by the schedules of `cloud`. A call that fails is logged; the next one comes in its time.
     #[must_use]
-    pub fn start(function: &Function, schedules: &[Schedule]) -> Self {
+    pub fn start(cloud: &Cloud, function: &Function) -> Self {
         let mut tasks = JoinSet::new();
-        for schedule in schedules.iter().cloned() {
-            let function = function.clone();
+        for schedule in cloud.deployment.schedules.iter().cloned() {
+            let (cloud, function) = (cloud.clone(), function.clone());
             tasks.spawn(async move {
                 loop {
                     tokio::time::sleep(schedule.when.wait(now_ms())).await;
-                    if let Err(error) = function.invoke(&schedule.input).await {
+                    if let Err(error) = call(&cloud, &function, &schedule).await {
                         tracing::warn!(schedule = schedule.name, %error, "a scheduled call failed");
                     }
                 }
@@ -30,4 +42,16 @@ impl Scheduler {
         }
         Self { _tasks: tasks }
     }
+}
+
+/// What happens when a schedule's time has come.
+///
+/// # Errors
+/// [`ScheduleError`]
+pub async fn call(cloud: &Cloud, function: &Function, schedule: &Schedule) -> Result<(), ScheduleError> {
+    if !cloud.may_call(schedule) {
+        return Err(ScheduleError::Denied(schedule.name.clone()));
+    }
+    function.invoke(&schedule.input).await?;
+    Ok(())
 }

@@ -120,7 +120,7 @@ impl Stack {
             bail!("the role of the indexer may not take from the queue");
         }
         let mapping = Mapping::start(&queue, &indexer, &cloud.mapping());
-        let scheduler = Scheduler::start(&indexer, &cloud.deployment.schedules);
+        let scheduler = Scheduler::start(&cloud, &indexer);
         say("indexer", "waits for events of the bucket");
 
         servers.spawn(expire(bucket.clone()));

@@ -135,7 +135,8 @@ impl Bucket {
     ) -> Result<ObjectMeta, PutError> {
         let kind = format!("ObjectCreated:{event}");
         let notifications = &self.config.cloud.deployment.bucket.notifications;
-        let announced = notifications.iter().any(|notification| notification.announces(&kind, &key));
+        let announced = notifications.iter().any(|notification| notification.announces(&kind, &key))
+            && self.config.cloud.may_announce();
         let config = Arc::clone(&self.config);
         let announced_key = announced.then(|| key.clone());
         let meta = self
