@@ -232,6 +232,15 @@ const figures: Figure[] = [
     against: `CPU time in workerd for a batch, ${round(ours)} ms, to that of bench/edge/worker.js, ${round(theirs)} ms; ${native.batches} recorded batches of ${round(inflated_kib, 0)} KiB on average, ${ROUNDS} × ${BATCHES} sent to each in turn`,
   },
   {
+    id: "cpu_ms",
+    value: round(ours),
+    unit: "ms",
+    bar: 10,
+    better: "lower",
+    against:
+      "the 10 ms that the platform's free plan allows a request; CPU time in workerd for one of the same batches",
+  },
+  {
     id: "batches_per_s",
     value: round(speeds.rust.per_s, 0),
     unit: "batches/s",

@@ -109,6 +109,18 @@ export function median(numbers: number[]): number {
   return Number.isInteger(middle) ? (at(middle - 1) + at(middle)) / 2 : at(Math.floor(middle));
 }
 
+/** Puts a table into its place in a document, between the markers that name the command which makes it. */
+export function writeInto(page: string, command: string, table: string): void {
+  const path = new URL(`../${page}`, import.meta.url);
+  const [begin, end] = [`<!-- made by ${command} -->`, "<!-- end -->"];
+  const text = readFileSync(path, "utf8");
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < from)
+    throw new Error(`${page} has no place for the table: ${begin} … ${end}`);
+  writeFileSync(path, `${text.slice(0, from)}${begin}\n\n${table}\n${text.slice(to)}`);
+}
+
 function check(result: Result, name: string): void {
   const wrong = (what: string) => new Error(`bench/results/${name}.json: ${what}`);
   if (result.name !== name) throw wrong(`name is ${JSON.stringify(result.name)}`);

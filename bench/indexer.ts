@@ -2,10 +2,20 @@
 // compaction, search, and what a session leaves in the bucket.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  ANSWER_MS,
+  EDGES,
+  ERROR_SHARE,
+  keepCosts,
+  measuredAt,
+  takeCosts,
+  templateSettings,
+  UPLOAD_BYTES,
+} from "./cost/costs.ts";
 import {
   type Measured,
   type Outcome,
@@ -13,7 +23,7 @@ import {
   type Settings,
   simulate,
 } from "./cost/simulate.ts";
-import { collect, report, round } from "./frame.ts";
+import { collect, report, round, writeInto } from "./frame.ts";
 import { bodiesOf } from "./indexer/stored.ts";
 import { filesOf, madeTables, QUESTIONS, readEverything, search } from "./indexer/tables.ts";
 import { PAGES } from "./recorder/pages.ts";
@@ -52,7 +62,7 @@ const figure: typeof add = (id, value, unit, ...rest) => {
 };
 const MIB = 2 ** 20;
 
-function summaries(): void {
+function summaries(): { summary_mb_per_s: number; bytes: number; gzip_bytes: number } {
   const all = measure("summary", ...corpus);
   const speeds = `the quickest of ${all.rounds} rounds over ${all.chunks} chunks: summary ${round(all.summary_mb_per_s, 0)} MB/s, inflating alone ${round(all.inflate_mb_per_s, 0)}, every line as serde_json::Value ${round(all.value_mb_per_s, 0)}; all inflating included`;
   figure(
@@ -92,6 +102,7 @@ function summaries(): void {
     "lower",
     `resident set that the largest legal chunks add, themselves as stored included: ${shapes.map(({ shape, peak_bytes, inflated_bytes }) => `${shape} ${round(peak_bytes / MIB, 1)} of ${round(inflated_bytes / MIB, 0)}`).join(", ")}`,
   );
+  return all;
 }
 
 function merging(): void {
@@ -124,86 +135,19 @@ function rebuilding(): void {
   );
 }
 
-type Step = Record<string, number>;
-
-const requestsOf = (step: Step): Requests => ({
-  writes: (step.PutObject ?? 0) + (step.ListObjectsV2 ?? 0) + (step.CopyObject ?? 0),
-  reads: (step.GetObject ?? 0) + (step.HeadObject ?? 0),
-});
-const combined = (sum: (kind: keyof Requests) => number): Requests => ({
-  writes: sum("writes"),
-  reads: sum("reads"),
-});
-
-/** Uploads of a session: 30 KB each is a light page's, by docs/guide/scale.md. */
-const UPLOAD_BYTES = 30_000;
-/** The bucket's answer within a region, on average. */
-const ANSWER_MS = 25;
-/** Copies of the Worker that answer at once, each of which remembers what it read for a minute. */
-const EDGES = 50;
-/** Sessions with an error, which get a tape. */
-const ERROR_SHARE = 0.1;
-
-function dollars(indexBytes: number): void {
-  const { uploads, sessions, manifest_bytes, steps } = measure("requests");
-  const step = (name: string): Requests => requestsOf(steps[name]);
-  const each = (name: string): Requests =>
-    combined((kind) => (step(`${name}_many`)[kind] - step(`${name}_1`)[kind]) / (sessions - 1));
-  const merge = each("next");
-  const invocation = combined((kind) => step("next_1")[kind] - merge[kind]);
-  const first = combined((kind) => each("first")[kind] - merge[kind]);
-  const chunk = combined((kind) => step("two_chunks_1")[kind] - step("next_1")[kind]);
-  const tape = combined((kind) => step("end_error")[kind] - step("end_1")[kind]);
-  const errors = combined((kind) => step("next_error")[kind] - step("next_1")[kind]);
-  const session = combined(
-    (kind) =>
-      first[kind] +
-      each("hop")[kind] +
-      each("end")[kind] +
-      // An error is in one or two of a session's chunks.
-      ERROR_SHARE * (tape[kind] + 1.5 * errors[kind]),
-  );
-  const rowFiles = step("first_1").writes - step("next_1").writes;
-  const alone = combined(
-    (kind) =>
-      step("first_1")[kind] +
-      (uploads - 1) * step("next_1")[kind] +
-      step("hop_1")[kind] +
-      step("end_1")[kind],
-  );
-  const put = uploads;
+function dollars(summary: ReturnType<typeof summaries>, indexBytes: number): void {
+  const { costs, alone } = takeCosts(measure, summary, indexBytes);
+  const { uploads } = costs;
+  keepCosts(costs);
   figure(
     "requests_per_session",
-    alone.writes + alone.reads + put,
+    alone.writes + alone.reads + uploads,
     "requests",
     80,
     "lower",
-    `counted at the bucket for a session of ten minutes and ${uploads} uploads, alone, each upload an invocation: ${put} by the edge to store, by the indexer ${alone.writes} that write or list and ${alone.reads} that read; the bar is six for each upload`,
+    `counted at the bucket for a session of ten minutes and ${uploads} uploads, alone, each upload an invocation: ${uploads} by the edge to store, by the indexer ${alone.writes} that write or list and ${alone.reads} that read; the bar is six for each upload`,
   );
-  const measured: Measured = {
-    edgeCpuMs: 2,
-    invocationMs: 5,
-    chunkMs: ANSWER_MS + 2,
-    mergeMs: (merge.writes + merge.reads - 1) * ANSWER_MS,
-    parallel: 4,
-    upload: { writes: 1, reads: 2 },
-    invocation,
-    merge,
-    chunk,
-    session,
-    looks: 2,
-    rowFiles,
-    derivedBytes: manifest_bytes + indexBytes,
-  };
-  const template = readFileSync(new URL("../infra/aws/template.yaml", import.meta.url), "utf8");
-  const parameter = (name: string): number =>
-    Number(new RegExp(`  ${name}:\\n(?:    .*\\n)*?    Default: (\\d+)`).exec(template)?.[1]);
-  const settings: Settings = {
-    windowS: parameter("BatchingWindowSeconds"),
-    batchMax: Number(/BatchSize: (\d+)/.exec(template)?.[1]),
-    concurrencyMax: parameter("IndexerConcurrency"),
-    memoryMb: parameter("IndexerMemoryMegabytes"),
-  };
+  const settings = templateSettings();
   const rates = [
     { perHour: 1, bar: 0.25 },
     { perHour: 100, bar: 0.2 },
@@ -215,9 +159,7 @@ function dollars(indexBytes: number): void {
       sessionsPerHour: () => perHour,
       session: { minutes: 10, uploads, uploadBytes: UPLOAD_BYTES },
     };
-    // One to store. Of its project it reads key and config, once a minute.
-    const reads = Math.min(2, (2 * EDGES) / ((perHour * uploads) / 60));
-    const outcome = simulate(shape, settings, { ...measured, upload: { writes: 1, reads } });
+    const outcome = simulate(shape, settings, measuredAt(costs, perHour));
     figure(
       `dollars_per_1000_sessions_${perHour}_an_hour`,
       outcome.dollarsPerThousandSessions,
@@ -230,14 +172,11 @@ function dollars(indexBytes: number): void {
     );
     return { perHour, outcome };
   });
-  const page = new URL("../docs/guide/cost.md", import.meta.url);
-  const [begin, end] = ["<!-- made by cargo xtask bench indexer -->", "<!-- end -->"];
-  const text = readFileSync(page, "utf8");
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from)
-    throw new Error(`docs/guide/cost.md has no place for the table: ${begin} … ${end}`);
-  const table = costTable(outcomes, measured, settings, uploads);
-  writeFileSync(page, `${text.slice(0, from)}${begin}\n\n${table}\n${text.slice(to)}`);
+  writeInto(
+    "docs/guide/cost.md",
+    "cargo xtask bench indexer",
+    costTable(outcomes, measuredAt(costs, 1), settings, uploads),
+  );
 }
 
 /** Dollars for 1,000 sessions, by what they are paid for. */
@@ -268,8 +207,8 @@ function costTable(
     `| **together** | ${outcomes.map(({ outcome }) => `**${outcome.dollarsPerThousandSessions.toFixed(3)}**`).join(" | ")} |`,
     `| indexed after, median and 99th percentile | ${outcomes.map(({ outcome }) => `${outcome.lag.median} s, ${outcome.lag.p99} s`).join(" | ")} |`,
     "",
-    `Inputs. Counted at the bucket, requests that write or list and that read: 1 and at most 2 for an upload, ${per(measured.invocation)} for an invocation, ${per(measured.merge)} for each session in it, ${per(measured.chunk)} for each further chunk of it, ${per(measured.session)} for a session's first chunk, looks and end; ${measured.rowFiles} files of rows for an invocation with a first chunk or an end.`,
-    `Assumed: ten minutes in ${uploads} uploads of ${UPLOAD_BYTES / 1000} KB, evenly over the day; ${ERROR_SHARE * 100} % of sessions with an error, and so a tape; ${ANSWER_MS} ms for an answer of the bucket; ${EDGES} copies of the Worker that read a project's key and config once a minute; ${measured.edgeCpuMs} ms of the Worker's CPU for an upload. A window of ${settings.windowS} s, at most ${settings.batchMax} messages, ${settings.memoryMb} MB, as \`infra/aws/template.yaml\` has them. The Worker's plan of $5 a month is not in it.`,
+    `Inputs. Counted at the bucket, requests that write or list and that read: 1 and at most 2 for an upload, ${per(measured.invocation)} for an invocation, ${per(measured.merge)} for each session in it, ${per(measured.chunk)} for each further chunk of it, ${per(measured.session)} for a session's first chunk, looks and end; ${measured.rowFiles} files of rows for an invocation with a first chunk or an end. Timed: ${measured.edgeCpuMs} ms of the Worker's CPU for an upload; of the indexer's, at a whole processor, ${round(measured.cpuMs.invocation)} ms for an invocation, ${round(measured.cpuMs.chunk)} for a chunk and ${round(measured.cpuMs.merge)} for a manifest.`,
+    `Assumed: ten minutes in ${uploads} uploads of ${UPLOAD_BYTES / 1000} KB, evenly over the day; ${ERROR_SHARE * 100} % of sessions with an error, and so a tape; ${ANSWER_MS} ms for an answer of the bucket; ${EDGES} copies of the Worker that read a project's key and config once a minute. A window of ${settings.windowS} s, at most ${settings.batchMax} messages, ${settings.memoryMb} MB, as \`infra/aws/template.yaml\` has them. The Worker's plan of $5 a month is not in it.`,
     "",
   ].join("\n");
 }
@@ -358,9 +297,9 @@ async function stored(): Promise<void> {
   }
 }
 
-summaries();
+const summary = summaries();
 merging();
 rebuilding();
-dollars(await tables());
+dollars(summary, await tables());
 await stored();
 report("indexer", figures);

@@ -164,6 +164,23 @@ async fn the_sweep_finds_what_no_event_brought_and_nothing_else() {
     assert_eq!(sent(), before);
 }
 
+/// So many requests are in the sum of what an idle environment costs, `infra/tests/template.rs`.
+#[tokio::test]
+async fn schedules_ask_little_of_an_idle_bucket() {
+    let fixture = Fixture::new().await;
+    for schedule in ["Sweep", "Compaction"] {
+        let count = |operations: &[&str]| -> u64 {
+            let counters = fixture.stack.bucket.counters();
+            operations.iter().map(|operation| counters.get("indexer", operation).requests).sum()
+        };
+        let counts = || [count(&["ListObjectsV2", "PutObject"]), count(&["GetObject", "HeadObject"])];
+        let before = counts();
+        fixture.at_the_time_of(schedule).await;
+        let after = counts();
+        assert!(after[0] - before[0] <= 2 && after[1] - before[1] <= 2, "{schedule}: {before:?}, {after:?}");
+    }
+}
+
 #[tokio::test]
 async fn days_of_many_files_are_compacted_while_a_user_is_erased_and_a_tab_uploads() {
     let fixture = Fixture::new().await;

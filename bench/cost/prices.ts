@@ -18,6 +18,8 @@ export const PRICES = {
   sqs: { request: 0.4 / 1e6 },
   /** https://aws.amazon.com/lambda/pricing/, arm64. */
   lambda: { request: 0.2 / 1e6, gbSecond: 0.0000133334 },
+  /** https://aws.amazon.com/cloudwatch/pricing/: what is written into logs; keeping it is a hundredth of that. */
+  logs: { gb: 0.5 },
   /** https://developers.cloudflare.com/workers/platform/pricing/, the paid plan. */
   worker: {
     planMonth: 5,

@@ -22,13 +22,11 @@ export interface Settings {
 export interface Measured {
   /** Worker's CPU for one upload, ms. */
   edgeCpuMs: number;
-  /** An invocation's own time, ms. */
-  invocationMs: number;
-  /** Reading and summarising one chunk, ms, the store's answer included. */
-  chunkMs: number;
-  /** Reading, uniting and writing one session's manifest, ms. */
-  mergeMs: number;
-  /** How many of these an invocation does at once. */
+  /** The indexer's time on a whole processor, ms: for an invocation whatever is in it, for a chunk, for one session's manifest. */
+  cpuMs: { invocation: number; chunk: number; merge: number };
+  /** How long the bucket takes to answer, ms. */
+  answerMs: number;
+  /** Sessions whose answers an invocation waits for at once. */
   parallel: number;
   /** Requests to the bucket by the edge for one upload, config and index looked up anew included. */
   upload: Requests;
@@ -61,16 +59,40 @@ export interface Outcome {
   /** From the chunk's PUT to its manifest, s. */
   lag: { median: number; p99: number; worst: number };
   concurrencyPeak: number;
+  /** Messages that wait to be received, and that were received and are not done with, at most. */
   queuedPeak: number;
-  /** Highest rates of a second. */
-  peak: { uploads: number; storeWrites: number; storeReads: number };
+  inFlightPeak: number;
+  /** Rates a second, averaged over the busiest minute of each: uploads and looks, and requests to the bucket. */
+  peak: { messages: number; storeWrites: number; storeReads: number };
 }
 
 const CHUNK_DAYS = 14;
+/** Of an invocation: a line of numbers, and Lambda's START, END and REPORT. */
+const LOG_BYTES = 900;
 const POLLERS_FIRST = 5;
 /** https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html: 300 more a minute. */
 const POLLERS_GROWTH_PER_S = 5;
 const POLLERS_MAX = 1250;
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html: then nothing more is received. */
+const IN_FLIGHT_MAX = 120_000;
+/** Memory at which a function has one whole processor: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
+const PROCESSOR_MB = 1769;
+
+/** How long an invocation takes, ms: its requests one after another in each of the sessions that go at once, and its share of a processor. */
+export function invocationMs(
+  { answerMs, parallel, cpuMs, ...requests }: Measured,
+  memoryMb: number,
+  chunks: number,
+  sessions: number,
+): number {
+  const of = ({ writes, reads }: Requests) => writes + reads;
+  const answers =
+    of(requests.invocation) +
+    (sessions * of(requests.merge) + (chunks - sessions) * of(requests.chunk)) /
+      Math.min(parallel, sessions);
+  const cpu = cpuMs.invocation + chunks * cpuMs.chunk + sessions * cpuMs.merge;
+  return answers * answerMs + cpu * Math.max(1, PROCESSOR_MB / memoryMb);
+}
 
 interface Poller {
   /** Until when it runs an invocation, s. */
@@ -78,6 +100,8 @@ interface Poller {
   /** What it has gathered: arrivals by second. */
   gathered: { at: number; count: number }[];
   count: number;
+  /** Of what it runs. */
+  working: number;
 }
 
 /** Plays one day, after an hour of its first rate to fill the queue, and scales money to a month. */
@@ -88,7 +112,7 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
   const pollers: Poller[] = [];
   const grow = (to: number) => {
     while (pollers.length < Math.min(to, settings.concurrencyMax, POLLERS_MAX)) {
-      pollers.push({ busyUntil: -Infinity, gathered: [], count: 0 });
+      pollers.push({ busyUntil: -Infinity, gathered: [], count: 0, working: 0 });
     }
   };
   grow(POLLERS_FIRST);
@@ -100,7 +124,9 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
   const total = { sessions: 0, messages: 0, invocations: 0, merges: 0, rowFiles: 0, lambdaMs: 0 };
   let concurrencyPeak = 0;
   let queuedPeak = 0;
-  const peak = { uploads: 0, storeWrites: 0, storeReads: 0 };
+  let inFlightPeak = 0;
+  const peak = { messages: 0, storeWrites: 0, storeReads: 0 };
+  const minute = { ...peak };
   let owed = 0;
 
   const warmUp = 3600;
@@ -120,25 +146,27 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
     let invoked = 0;
     let running = 0;
     let free = 0;
+    let inFlight = 0;
     for (const poller of pollers) {
-      if (poller.busyUntil > second) {
-        running++;
-        continue;
-      }
-      free++;
+      const isBusy = poller.busyUntil > second;
+      if (!isBusy && poller.working > 0) poller.working = 0;
+      inFlight += poller.count + poller.working;
+      if (isBusy) running++;
+      else free++;
     }
     for (const poller of pollers) {
       if (poller.busyUntil > second) continue;
       const share = Math.ceil(queued / Math.max(1, free--));
-      queued -= gather(poller, queue, Math.min(share, settings.batchMax - poller.count));
+      const most = Math.min(share, settings.batchMax - poller.count, IN_FLIGHT_MAX - inFlight);
+      const gathered = gather(poller, queue, most);
+      queued -= gathered;
+      inFlight += gathered;
       const first = poller.gathered[0];
       if (!first) continue;
       const waited = second - first.at;
       if (poller.count < settings.batchMax && waited < settings.windowS) continue;
       const distinct = open * (1 - (1 - 1 / open) ** poller.count);
-      const ms =
-        measured.invocationMs +
-        (poller.count * measured.chunkMs + distinct * measured.mergeMs) / measured.parallel;
+      const ms = invocationMs(measured, settings.memoryMb, poller.count, distinct);
       const end = second + ms / 1000;
       if (counted) {
         total.invocations++;
@@ -155,6 +183,7 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
       running++;
       poller.busyUntil = end;
       poller.gathered = [];
+      poller.working = poller.count;
       poller.count = 0;
     }
     if (queued > 0) grow(pollers.length + POLLERS_GROWTH_PER_S);
@@ -165,12 +194,18 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
     total.messages += arrived;
     concurrencyPeak = Math.max(concurrencyPeak, running);
     queuedPeak = Math.max(queuedPeak, queued);
-    peak.uploads = Math.max(peak.uploads, arrived);
-    peak.storeWrites = Math.max(
-      peak.storeWrites,
-      arrived + merged * measured.merge.writes + invoked * measured.rowFiles,
-    );
-    peak.storeReads = Math.max(peak.storeReads, arrived + merged);
+    inFlightPeak = Math.max(inFlightPeak, inFlight);
+    minute.messages += arrived;
+    minute.storeWrites += arrived + merged * measured.merge.writes + invoked * measured.rowFiles;
+    minute.storeReads +=
+      arrived * measured.upload.reads +
+      invoked * measured.invocation.reads +
+      merged * measured.merge.reads;
+    if (second % 60 < 59) continue;
+    for (const what of ["messages", "storeWrites", "storeReads"] as const) {
+      peak[what] = Math.max(peak[what], minute[what] / 60);
+      minute[what] = 0;
+    }
   }
 
   return {
@@ -180,6 +215,7 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
     lag: quantiles(lags),
     concurrencyPeak,
     queuedPeak,
+    inFlightPeak,
     peak,
   };
 }
@@ -219,7 +255,7 @@ function money(
   settings: Settings,
   measured: Measured,
 ): Pick<Outcome, "dollarsPerMonth" | "dollarsPerThousandSessions"> {
-  const { s3, sqs, lambda, worker } = PRICES;
+  const { s3, sqs, lambda, logs, worker } = PRICES;
   const uploads = total.sessions * session.uploads;
   // Of one merge the first chunk is a part; the others of the same session are more chunks.
   const moreChunks = Math.max(0, uploads - total.merges);
@@ -246,6 +282,7 @@ function money(
     queue: messages * sqs.request,
     "Lambda requests": total.invocations * lambda.request,
     "Lambda time": (total.lambdaMs / 1000) * (settings.memoryMb / 1024) * lambda.gbSecond,
+    logs: ((total.invocations * LOG_BYTES) / GB) * logs.gb,
     storage: ((stored / GB) * s3.gbMonth) / MONTH_DAYS,
   };
   const dollarsPerMonth = Object.fromEntries(

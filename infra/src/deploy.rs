@@ -25,6 +25,7 @@ pub(crate) use self::command::Aws;
 use self::command::Wrangler;
 pub use self::destroy::destroy;
 use self::mark::Mark;
+pub use self::publish::next_config;
 use self::stacks::Before;
 pub(crate) use self::stacks::outputs;
 use crate::deployment::Deployment;
@@ -94,6 +95,9 @@ impl Plan {
         let code = self.code_key()?;
         self.say(environment, &code);
         let signed_in = self.check_credentials(environment, &aws, &wrangler);
+        if signed_in.is_ok() {
+            self.say_limits(environment, &aws)?;
+        }
         if self.dry_run {
             self.check_worker(environment, &wrangler)?;
             if signed_in.is_ok() {
@@ -248,6 +252,25 @@ impl Plan {
             bail!("{}", missing.join("\n       "));
         }
         println!("  signed in to {}", if self.only_aws { "AWS" } else { "AWS and Cloudflare" });
+        Ok(())
+    }
+
+    /// Says where the account's limits are too small. A deployment goes on: CloudFormation takes it, and the indexer is throttled later.
+    fn say_limits(&self, environment: &Environment, aws: &Aws) -> Result<()> {
+        let regions = environment.stores.values().map(|store| &store.region);
+        for region in std::iter::once(&environment.region).chain(regions) {
+            let (_, deployment) = self.expected(environment, region)?;
+            match aws.in_region(region).json(&["lambda", "get-account-settings"]) {
+                Ok(settings) => {
+                    for lack in lacks(&settings, deployment.mapping.concurrency) {
+                        println!("  {region}: {lack}");
+                    }
+                }
+                Err(error) => {
+                    println!("  {region}: Lambda's limits of this account are not known: {error:#}");
+                }
+            }
+        }
         Ok(())
     }
 
@@ -425,6 +448,20 @@ fn origin_of(host: Option<&str>, said: &str) -> Result<String> {
     Ok(word.context("wrangler did not say where the Worker is")?.trim_end_matches('/').to_owned())
 }
 
+/// What an account has too little of for so many indexers at once.
+///
+/// Form: <https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html>
+fn lacks(settings: &Value, concurrency: usize) -> Vec<String> {
+    let free = settings["AccountLimit"]["UnreservedConcurrentExecutions"].as_u64();
+    match free {
+        Some(free) if free <= concurrency as u64 => vec![format!(
+            "Lambda runs {free} functions at once in this account, and IndexerConcurrency is {concurrency}: events would wait, and other functions, too. Ask for more under Service Quotas (Concurrent executions), or lower IndexerConcurrency under `parameters`"
+        )],
+        Some(_) => Vec::new(),
+        None => vec!["Lambda does not say how many functions it runs at once in this account".to_owned()],
+    }
+}
+
 pub(crate) fn check_account(aws: &Aws, expected: &str) -> Result<()> {
     aws.check_installed()?;
     let who = aws.in_region(REGION_OF_IDENTITY).json(&["sts", "get-caller-identity"]);
@@ -485,4 +522,27 @@ fn digest(places: &[&Path]) -> Result<String> {
         add(&mut hash, place, "")?;
     }
     Ok(hex(&hash.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_account_of_few_functions_is_told_so() {
+        let check = |free: Value, expected: &[&str]| {
+            let found = lacks(&json!({"AccountLimit": {"UnreservedConcurrentExecutions": free}}), 10);
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            assert!(
+                found.iter().zip(expected).all(|(found, expected)| found.contains(expected)),
+                "{found:?}"
+            );
+        };
+        check(json!(1000), &[]);
+        check(json!(11), &[]);
+        check(json!(10), &["runs 10 functions at once in this account, and IndexerConcurrency is 10"]);
+        check(Value::Null, &["does not say"]);
+    }
 }

@@ -388,6 +388,87 @@ fn every_resource_carries_the_stacks_tags_or_cannot() {
     }
 }
 
+/// What an environment costs in a month without a visitor. List prices of us-east-1, and what every account has free for good (not the first
+/// year's), November 2026: <https://aws.amazon.com/free/>.
+#[test]
+fn an_idle_environment_costs_less_than_ten_cents() {
+    const HOURS: f64 = 730.0;
+    // Billed by what is done with them, and nothing is done.
+    const BY_USE: [&str; 18] = [
+        "AWS::Budgets::Budget",
+        "AWS::CloudFront::Distribution",
+        "AWS::CloudFront::OriginAccessControl",
+        "AWS::CloudFront::ResponseHeadersPolicy",
+        "AWS::IAM::Role",
+        "AWS::IAM::User",
+        "AWS::IAM::UserPolicy",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::Topic",
+        "AWS::SQS::Queue",
+        "AWS::SQS::QueuePolicy",
+        "AWS::Scheduler::Schedule",
+        "AWS::CloudWatch::Alarm",
+    ];
+    let resolved = whole();
+    let resources = || {
+        resolved
+            .resources
+            .iter()
+            .chain(&artifacts().resources)
+            .map(|(_, of)| of.kind.clone())
+            .collect::<Vec<_>>()
+    };
+    for kind in resources() {
+        assert!(
+            BY_USE.contains(&kind.as_str()) || kind == "AWS::CloudWatch::Dashboard",
+            "{kind} may cost by the hour: look it up"
+        );
+    }
+    let count = |kind: &str| {
+        f64::from(u32::try_from(resources().iter().filter(|found| *found == kind).count()).unwrap())
+    };
+
+    let calls: f64 = deployment(&[])
+        .schedules
+        .iter()
+        .map(|schedule| match schedule.when {
+            When::Every(every) => HOURS * 3600.0 / every.as_secs_f64(),
+            When::Daily { .. } => HOURS / 24.0,
+        })
+        .sum();
+    let memory_gb = f64::from(deployment(&[]).indexer.memory_mb) / 1024.0;
+    // Lambda asks a queue five at a time, for 20 s each.
+    let receives = count("AWS::Lambda::EventSourceMapping") * 5.0 * HOURS * 3600.0 / 20.0;
+    // `tests/maintenance.rs` holds an idle schedule to so many requests. Its log is a line of half a KB and Lambda's own three. Programs in their
+    // bucket: five versions of 15 MB.
+    let (lists, reads) = (2.0, 2.0);
+    let bill = [
+        ("alarms", count("AWS::CloudWatch::Alarm"), 0.10, 10.0),
+        ("dashboards", count("AWS::CloudWatch::Dashboard"), 3.0, 3.0),
+        // `lambda-indexer/src/metrics.rs` names no more.
+        ("metrics", 10.0, 0.30, 10.0),
+        ("requests to the queue", receives, 0.40e-6, 1e6),
+        ("invocations", calls, 0.20e-6, 1e6),
+        ("seconds of them", calls * 0.5 * memory_gb, 0.000_013_333_4, 400_000.0),
+        ("schedules' calls", calls, 1e-6, 14e6),
+        ("lists of the bucket", calls * lists, 5e-6, 0.0),
+        ("reads of the bucket", calls * reads, 0.4e-6, 0.0),
+        ("GB of logs", calls * 1e-6, 0.50, 5.0),
+        ("GB of programs and config", 0.075, 0.023, 0.0),
+    ];
+    let list: f64 = bill.iter().map(|(_, count, price, _)| count * price).sum();
+    let due: f64 = bill.iter().map(|(_, count, price, free)| (count - free).max(0.0) * price).sum();
+    for (what, count, price, free) in bill {
+        println!("{what}: {count:.1} × ${price} = ${:.3}, of which free {free}", count * price);
+    }
+    assert!(due < 0.10, "${due:.3} a month, ${list:.2} at list prices");
+}
+
 #[test]
 fn environments_and_regions_live_side_by_side() {
     let template = read("template.yaml");

@@ -106,7 +106,7 @@ impl Stack {
         let links = listeners.links(&logs)?;
 
         let cloud = cloud(config, &links)?;
-        let (bucket, queue) = open_bucket(data, &cloud, &secrets).await?;
+        let (bucket, queue) = open_bucket(config, &cloud, &secrets).await?;
         let s3 = Arc::new(S3Server::start(&bucket, listeners.s3)?);
         say("bucket", &format!("{}/{}", links.s3, bucket.config().name()));
 
@@ -223,8 +223,8 @@ async fn expire(bucket: Bucket) {
     }
 }
 
-async fn open_bucket(data: &Path, cloud: &Cloud, secrets: &Secrets) -> Result<(Bucket, Queue)> {
-    let folder = data.join("s3");
+async fn open_bucket(config: &StackConfig, cloud: &Cloud, secrets: &Secrets) -> Result<(Bucket, Queue)> {
+    let folder = config.data.join("s3");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let file = folder.join("store.redb");
     let is_new = !file.exists();
@@ -234,9 +234,9 @@ async fn open_bucket(data: &Path, cloud: &Cloud, secrets: &Secrets) -> Result<(B
     if is_new {
         queue.send(test_event(&cloud.deployment.bucket.name).to_string(), Duration::ZERO).await?;
     }
-    let config = cloud.bucket(&secrets.admin, &secrets.edge, &secrets.indexer);
-    let bucket = Bucket::open(store, queue.clone(), config)?;
-    demo_project::write(&bucket, secrets).await?;
+    let of_bucket = cloud.bucket(&secrets.admin, &secrets.edge, &secrets.indexer);
+    let bucket = Bucket::open(store, queue.clone(), of_bucket)?;
+    demo_project::write(&config.root, &bucket, secrets).await?;
     Ok((bucket, queue))
 }
 

@@ -13,8 +13,9 @@ use crate::tree::Tree;
 /// Programs in `bench/` that are no bench.
 const NOT_BENCHES: [&str; 3] = ["frame", "record", "table"];
 
-/// Builds what is measured for release, runs one bench or all, and checks that each left a result.
-pub(crate) fn bench(tree: &Tree, name: Option<&str>) -> Result<()> {
+/// Builds what is measured for release, runs one bench or all, and checks that each left a result. With arguments of its own a bench prints
+/// what it found and leaves none.
+pub(crate) fn bench(tree: &Tree, name: Option<&str>, arguments: &[String]) -> Result<()> {
     let all = names(&tree.root.join("bench"))?;
     let names = match name {
         None => all,
@@ -26,7 +27,8 @@ pub(crate) fn bench(tree: &Tree, name: Option<&str>) -> Result<()> {
         // It starts no stack, whose release takes many times as long to build.
         parts::edge(tree)?;
         parts::program("tapedeck-bench", Profile::Release)?;
-    } else {
+    } else if names != ["scale"] {
+        // That one calculates with what others have measured.
         parts::build(tree, Profile::Release)?;
     }
     let programs = tree.root.join("target").join(Profile::Release.folder());
@@ -35,10 +37,14 @@ pub(crate) fn bench(tree: &Tree, name: Option<&str>) -> Result<()> {
         let before = modified(&result)?;
         // The results' form is checked by what writes them, `bench/frame.ts`.
         let mut run = command(tree.npm_bin("node"), &[&format!("bench/{name}.ts")]);
+        run.args(arguments);
         run.env("TAPEDECK_LOCAL", programs.join("tapedeck-local"))
             .env("TAPEDECK_BENCH", programs.join("tapedeck-bench"))
             .env("CHROME_BIN", needs::find_chromium(tree)?);
         step(&format!("bench {name}"), &mut run)?;
+        if !arguments.is_empty() {
+            return Ok(());
+        }
         if modified(&result)? == before {
             bail!("bench {name} wrote no {}", result.display());
         }

@@ -54,6 +54,9 @@ enum Task {
     Bench {
         /// The bench; all of them if none is named.
         name: Option<String>,
+        /// Its own arguments, as `cargo xtask bench scale -- --uploads-per-second 250 --peak 4`.
+        #[arg(last = true, requires = "name")]
+        arguments: Vec<String>,
     },
     /// Ask a few questions, and write tapedeck.toml.
     Init {
@@ -148,7 +151,7 @@ fn run(tree: &Tree, task: Task) -> Result<()> {
             Ok(())
         }
         Task::Test { stages, list: false } => stages::test(tree, &stages),
-        Task::Bench { name } => bench::bench(tree, name.as_deref()),
+        Task::Bench { name, arguments } => bench::bench(tree, name.as_deref(), &arguments),
         Task::Init { answers } => cloud::init(tree, &answers),
         Task::Deploy { env, dry_run, only_aws, destroy, delete_recordings } => {
             let flags = [

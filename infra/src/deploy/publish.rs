@@ -16,11 +16,19 @@ pub(super) fn publish(aws: &Aws, bucket: &str, objects: &[&ConfigObject]) -> Res
         let stored: Option<Value> = stored
             .map(|text| serde_json::from_str(&text).with_context(|| format!("{at} is not JSON")))
             .transpose()?;
-        let Some(body) = next(&object.body, stored.as_ref(), random_key)? else { continue };
+        let Some(body) = next_config(object, stored.as_ref())? else { continue };
         aws.feed(&body.to_string(), &["s3", "cp", "-", &at, "--content-type", "application/json"])?;
         written += 1;
     }
     Ok(written)
+}
+
+/// What to write of `object` in place of `stored`, if anything.
+///
+/// # Errors
+/// When `core` refuses it, or the system has no randomness.
+pub fn next_config(object: &ConfigObject, stored: Option<&Value>) -> Result<Option<Value>> {
+    next(&object.body, stored, random_key)
 }
 
 /// What to write in place of `stored`, if anything. The key of user hashes is drawn once and stays: with another one, nobody who was

@@ -80,6 +80,7 @@ pub(crate) fn summary(files: &[&str]) -> Result<Value> {
     Ok(json!({
         "chunks": chunks.len(),
         "bytes": bytes,
+        "gzip_bytes": chunks.iter().map(Vec::len).sum::<usize>(),
         "rounds": rounds,
         "summary_mb_per_s": float(bytes) / 1e6 / summing,
         "inflate_mb_per_s": float(bytes) / 1e6 / inflating,

@@ -40,7 +40,8 @@ fn batch(n: u64, seq: u32) -> Result<Recorded> {
     Ok(Recorded { key, body: deflate(text.as_bytes()), ..recorded })
 }
 
-type Counts = BTreeMap<String, u64>;
+/// Requests by operation; and `cpu_ms`, what the indexer computed meanwhile.
+type Counts = BTreeMap<String, f64>;
 
 struct Bench {
     stack: Stack,
@@ -49,10 +50,13 @@ struct Bench {
 
 impl Bench {
     /// By operation, what the indexer has asked the bucket for so far.
-    fn counts(&self) -> Counts {
+    fn counts(&self) -> Result<Counts> {
         let counts = self.stack.bucket.counters().snapshot();
         let of = counts.get("indexer").into_iter().flatten();
-        of.map(|(operation, count)| (operation.clone(), count.requests)).collect()
+        let mut counts: Counts =
+            of.map(|(operation, count)| (operation.clone(), float(count.requests))).collect();
+        counts.insert("cpu_ms".to_owned(), children_cpu_ms()?);
+        Ok(counts)
     }
 
     /// What the function asks the bucket for while it works on a batch of messages.
@@ -64,17 +68,17 @@ impl Bench {
                 json!({"eventSource": "aws:sqs", "messageId": id.to_string(), "body": body.to_string()})
             })
             .collect();
-        let before = self.counts();
+        let before = self.counts()?;
         let answer = match self.function.invoke(&json!({ "Records": records })).await {
             Ok(answer) => answer,
             Err(error) => bail!("the indexer failed: {error:?}"),
         };
         ensure!(answer["batchItemFailures"] == json!([]), "messages failed: {answer}");
-        let less = |(operation, count): (String, u64)| {
+        let less = |(operation, count): (String, f64)| {
             let before = before.get(&operation).copied().unwrap_or_default();
             (operation, count - before)
         };
-        Ok(self.counts().into_iter().map(less).filter(|(_, count)| *count > 0).collect())
+        Ok(self.counts()?.into_iter().map(less).filter(|(_, count)| *count > 0.0).collect())
     }
 
     /// One batch of the next chunk of each session.
@@ -127,7 +131,7 @@ pub(crate) fn requests() -> Result<Value> {
                 }
             }
             let each: BTreeMap<&String, f64> =
-                next.iter().map(|(operation, n)| (operation, per(*n, UPLOADS - 1))).collect();
+                next.iter().map(|(operation, n)| (operation, n / f64::from(UPLOADS - 1))).collect();
             steps.insert(names[1], json!(each));
             // The first look saw the first chunk alone, and the second one sees all.
             steps.insert(names[2], json!(bench.looks(sessions.clone(), 1).await?));
@@ -141,7 +145,29 @@ pub(crate) fn requests() -> Result<Value> {
     })
 }
 
+/// Milliseconds of a processor that this process's children have had, all threads: the indexer is the only one.
+///
+/// Form: `proc(5)`, `/proc/pid/task/tid/schedstat` and `/proc/pid/stat`.
+fn children_cpu_ms() -> Result<f64> {
+    let own = std::process::id().to_string();
+    let mut ns = 0;
+    for entry in std::fs::read_dir("/proc")? {
+        let place = entry?.path();
+        let Ok(stat) = std::fs::read_to_string(place.join("stat")) else { continue };
+        // The name before it may hold anything, brackets and spaces included.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        if parent != Some(own.as_str()) {
+            continue;
+        }
+        for thread in std::fs::read_dir(place.join("task"))? {
+            let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            ns += text.split(' ').next().context("schedstat is empty")?.parse::<u64>()?;
+        }
+    }
+    Ok(float(ns) / 1e6)
+}
+
 #[allow(clippy::cast_precision_loss)]
-fn per(requests: u64, of: u32) -> f64 {
-    requests as f64 / f64::from(of)
+fn float(number: u64) -> f64 {
+    number as f64
 }
