@@ -16,6 +16,8 @@ export interface Figure {
   better: "lower" | "higher";
   /** What it was measured against, or where the bar comes from, for people. */
   against: string;
+  /** Where it was not taken together with the others: when it was, as {@link Result.taken_at}. */
+  taken_at?: string;
 }
 
 /** A bench's result, as it lies in `bench/results/{name}.json`. */
@@ -55,11 +57,24 @@ export function collect(rounded: (value: number) => number = round): {
 
 const RESULTS = new URL("./results/", import.meta.url);
 
-/** Writes a bench's result, and says each figure. */
-export function report(name: string, figures: Figure[]): void {
+/**
+ * Writes a bench's result, and says each figure. `keeps`: only some were taken, and the others of the last result stay, each with its own time.
+ * `dry`: nothing is written.
+ */
+export function report(
+  name: string,
+  taken: Figure[],
+  { keeps = false, dry = false }: { keeps?: boolean; dry?: boolean } = {},
+): void {
+  for (const figure of taken) {
+    console.log(`${isMet(figure) ? "met   " : "missed"} ${name}.${figure.id} = ${text(figure)}`);
+  }
+  if (dry) return;
+  const takenAt = `${new Date().toISOString().slice(0, 19)}Z`;
+  const figures = keeps ? merged(read(name), taken, takenAt) : taken;
   const result: Result = {
     name,
-    taken_at: `${new Date().toISOString().slice(0, 19)}Z`,
+    taken_at: takenAt,
     machine: {
       os: `${platform()} ${arch()}`,
       cpu: cpus()[0]?.model ?? "unknown",
@@ -74,9 +89,17 @@ export function report(name: string, figures: Figure[]): void {
   // Written aside and renamed, so that an interrupted bench leaves the last result whole.
   writeFileSync(`${path}.new`, `${JSON.stringify(result, null, 2)}\n`);
   renameSync(`${path}.new`, path);
-  for (const figure of figures) {
-    console.log(`${isMet(figure) ? "met   " : "missed"} ${name}.${figure.id} = ${text(figure)}`);
-  }
+}
+
+/** The last result's figures, in their order, with those that were taken anew in their places, and new ones at the end. */
+function merged(last: Result, taken: Figure[], takenAt: string): Figure[] {
+  const kept = last.figures.map((figure) => {
+    const anew = taken.find(({ id }) => id === figure.id);
+    if (anew !== undefined) return anew;
+    const { taken_at = last.taken_at, ...rest } = figure;
+    return { ...rest, ...(taken_at === takenAt ? {} : { taken_at }) };
+  });
+  return [...kept, ...taken.filter(({ id }) => !kept.some((figure) => figure.id === id))];
 }
 
 /** Reads a result, and throws an error that names what is wrong with it. */

@@ -15,7 +15,8 @@ function page(results: Result[]): string {
         bar,
         isMet(figure) ? "yes" : "**no**",
       ];
-      return `| ${[...cells, figure.against].join(" | ")} |`;
+      const when = figure.taken_at === undefined ? "" : ` (taken ${figure.taken_at})`;
+      return `| ${[...cells, `${figure.against}${when}`].join(" | ")} |`;
     }),
   );
   const taken = results.map(

@@ -20,6 +20,9 @@ export interface Passed {
   url: string;
   /** Unix milliseconds. */
   askedMs: number;
+  /** When its first byte went on, and its last; infinite while it is on its way. */
+  beganMs: number;
+  endedMs: number;
   /** Of its body, as it was sent. */
   bytes: number;
 }
@@ -44,6 +47,8 @@ export async function openLine(bitsPerS: number, delayMs: number): Promise<Line>
       method: question.method ?? "",
       url: question.url ?? "",
       askedMs: Date.now(),
+      beganMs: Number.POSITIVE_INFINITY,
+      endedMs: Number.POSITIVE_INFINITY,
       bytes: 0,
     };
     passed.push(told);
@@ -69,6 +74,7 @@ export async function openLine(bitsPerS: number, delayMs: number): Promise<Line>
         Object.assign(kept, { "content-encoding": "gzip", "content-length": String(body.length) });
         parts = [body];
       }
+      told.beganMs = Date.now();
       reply.writeHead(answer.statusCode ?? 502, kept);
       for await (const part of parts) {
         for (let from = 0; from < part.length; from += SLICE_BYTES) {
@@ -80,6 +86,7 @@ export async function openLine(bitsPerS: number, delayMs: number): Promise<Line>
         }
       }
       reply.end();
+      told.endedMs = Date.now();
     };
     onward.on("error", () => reply.destroy());
     reply.on("close", () => onward.destroy());
