@@ -6,6 +6,7 @@
  */
 
 import { parseTraceTemplate } from "./entries/trace.ts";
+import type { SessionLink } from "./route.ts";
 import type { Credential } from "./source/edge-calls.ts";
 
 export interface Access {
@@ -105,6 +106,14 @@ export function keepCredential(
 ): void {
   if (kind === "token") keepToken(edge, project, value);
   else sessionStorage.setItem(grantKey(edge, project, session), value);
+}
+
+/** What opens a link's session: what it brought, which is kept, or what was kept before. */
+export function takeCredential(edge: string, link: SessionLink): Credential | null {
+  keepProject(link.project);
+  if (link.credential === null) return keptCredential(edge, link.project, link.session);
+  keepCredential(edge, link, link.credential);
+  return link.credential;
 }
 
 /** What is kept for a session: a token of its project before a grant, which allows less. */

@@ -65,6 +65,14 @@ export function parseRoute(hash: string): Route {
   };
 }
 
+/** The route of the address bar, out of which a token goes before anything else happens. */
+export function takeRoute(): Route {
+  const route = parseRoute(location.hash);
+  if (route.name === "session" && route.link.credential !== null)
+    history.replaceState(history.state, "", sessionHash(route.link));
+  return route;
+}
+
 function parseCredential(parameters: URLSearchParams): Credential | null {
   const [token, grant] = [parameters.get("token"), parameters.get("grant")];
   if (token) return { kind: "token", value: token };

@@ -28,7 +28,7 @@ it(`is at most ${BYTES_MAX} bytes, gzipped`, async () => {
     );
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     console.log(`${bytes} bytes before the first picture`);
-    for (const part of ["index", "Watch", "worker"])
+    for (const part of ["index", "early", "watch", "worker"])
       expect(names.some((name) => name.includes(part))).toBe(true);
     expect(bytes, JSON.stringify(files)).toBeLessThanOrEqual(BYTES_MAX);
   } finally {

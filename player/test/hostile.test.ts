@@ -260,7 +260,7 @@ describe("the collection", () => {
 /** The session as an HTML file, with the standalone player as built. */
 async function exported({ manifest, chunks }: Recording): Promise<Buffer> {
   const source: Source = {
-    view: async () => ({ manifest, raw: manifest, newer: [], nowMs: Date.now() }),
+    view: async () => ({ manifest, raw: manifest, newer: [], nowMs: Date.now(), coding: "gzip" }),
     async chunk(name) {
       const body = chunks.find((chunk) => chunk.name === name)?.body ?? Buffer.alloc(0);
       return { coding: "gzip", body: new Uint8Array(body).buffer };

@@ -296,6 +296,8 @@ describe("an event at which rrweb throws", () => {
     attributes: [],
     texts: [{ id: 8, value: clockText(1) }],
   };
+  /** So many that rrweb catches up with them in its second tree. */
+  const scrolls = Array.from({ length: 9 }, (_, y) => ({ source: 3, id: 1, x: 0, y }));
   const withPages = (changes: object[]) => {
     const first = [
       ...checkpoint(at(0), 0),
@@ -332,7 +334,7 @@ describe("an event at which rrweb throws", () => {
   });
 
   it("among many that are caught up with is told of", async () => {
-    await page.goto(stack.link(withPages([changed, bad]), `&at=${at(5)}`));
+    await page.goto(stack.link(withPages([changed, bad, ...scrolls]), `&at=${at(5)}`));
     await inState(page, "paused");
     expect(await page.getByTestId("remark").textContent()).toContain("may lack changes");
     expect(complaints).toEqual([]);
@@ -342,6 +344,12 @@ describe("an event at which rrweb throws", () => {
     const adopted = { source: 15, id: 1, styleIds: [1], styles: [{ styleId: 1, rules: [] }] };
     const changes = [adopted, changed, { source: 8, styleId: 1, removes: 5 }];
     await page.goto(stack.link(withPages(changes), `&at=${at(5)}`));
+    await inState(page, "paused");
+    expect(await replayedText(page)).toBe(clockText(1));
+    expect(await page.getByTestId("remark").textContent()).toContain("may lack changes");
+    // All the same session, of another address: a page that is only led to another fragment is not loaded again.
+    await page.goto("about:blank");
+    await page.goto(stack.link(withPages([...changes, ...scrolls]), `&at=${at(5)}`));
     await inState(page, "paused");
     expect(await replayedText(page)).toBe(clockText(10));
     expect(await page.locator("iframe").count()).toBe(1);

@@ -22,6 +22,7 @@ mount(Standalone, {
     decoder: () => ({
       decode: (packed: Packed) => decodeChunk(packed, []),
       index: (packed: Packed) => readIndex(packed),
+      prepare() {},
       close() {},
     }),
   },

@@ -1,7 +1,8 @@
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import type { Packed } from "../source/source.ts";
-import { CHUNK_LIMITS, DecodeError, decodeChunk } from "./decode.ts";
+import { CHUNK_LIMITS, decodeChunk } from "./decode.ts";
+import { DecodeError } from "./decode-error.ts";
 
 function gzip(text: string | Buffer): Packed {
   return packed(new Uint8Array(gzipSync(text)));

@@ -4,6 +4,7 @@ import { EventType, type eventWithTime } from "@rrweb/types";
 import { type ChunkIndex, indexChunk } from "../entries/chunk.ts";
 import { TAPE_LIMITS } from "../session/tape.ts";
 import type { Packed } from "../source/source.ts";
+import { DecodeError } from "./decode-error.ts";
 import { sanitise } from "./sanitise.ts";
 import { settleTimes } from "./settle.ts";
 import { type Summary, summarise } from "./summary.ts";
@@ -23,10 +24,6 @@ export interface Decoded {
   inflatedBytes: number;
   /** Lines that were no event rrweb could show. */
   refused: number;
-}
-
-export class DecodeError extends Error {
-  override name = "DecodeError";
 }
 
 /**
@@ -51,6 +48,14 @@ export async function decodeChunk(packed: Packed, assets: readonly string[]): Pr
 export async function readIndex(packed: Packed): Promise<ChunkIndex> {
   return indexChunk((await readChunk(packed)).events);
 }
+
+/** Loads what chunks of this coding need. */
+export async function prepareCoding(coding: Packed["coding"]): Promise<void> {
+  if (coding === "zstd") await loadZstd();
+}
+
+/** Chunks do without the decoder. */
+const loadZstd = () => import("./zstd.ts");
 
 async function readChunk(
   packed: Packed,
@@ -81,8 +86,7 @@ export async function unpack(packed: Packed): Promise<{ text: string; bytes: num
     throw new DecodeError(
       `frame is ${inflatedBytes} bytes inflated, limit is ${TAPE_LIMITS.frameInflatedBytesMax}`,
     );
-  // Chunks do without the decoder.
-  const { inflateZstd } = await import("./zstd.ts");
+  const { inflateZstd } = await loadZstd();
   try {
     const bytes = inflateZstd(body, inflatedBytes);
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), bytes: bytes.length };

@@ -1,6 +1,7 @@
 import type { ChunkIndex } from "../entries/chunk.ts";
 import type { Packed } from "../source/source.ts";
-import { type Decoded, DecodeError } from "./decode.ts";
+import type { Decoded } from "./decode.ts";
+import { DecodeError } from "./decode-error.ts";
 import type { DecodeReply, DecodeRequest } from "./worker.ts";
 
 /** Reads a chunk's bytes, which it takes over. */
@@ -9,6 +10,8 @@ export interface Decoder {
   decode(packed: Packed): Promise<Decoded>;
   /** Only what the panels show. */
   index(packed: Packed): Promise<ChunkIndex>;
+  /** Loads what chunks of this coding need, before one comes. */
+  prepare(coding: Packed["coding"]): void;
   close(): void;
 }
 
@@ -18,7 +21,7 @@ type Answer = Exclude<DecodeReply, { error: string }>;
 const DECODE_MS_MAX = 15_000;
 
 interface Task {
-  want: DecodeRequest["want"];
+  want: "play" | "index";
   packed: Packed;
   resolve: (answer: Answer) => void;
   reject: (error: Error) => void;
@@ -80,6 +83,9 @@ export function workerDecoder(assets: readonly string[]): Decoder {
     },
     async index(packed) {
       return ((await ask("index", packed)) as { index: ChunkIndex }).index;
+    },
+    prepare(coding) {
+      worker.postMessage({ want: "prepare", coding } satisfies DecodeRequest);
     },
     close() {
       if (running !== null) clearTimeout(running.timeout);

@@ -56,6 +56,32 @@ describe("Loader", () => {
     expect(loader.get("a")).toBeUndefined();
   });
 
+  it("begins with what is not urgent once all that is urgent is there", async () => {
+    const { loader, log, settle } = setUp({ fetchesMax: 6 });
+    loader.want(["a", "b", "c", "d"], 2);
+    expect(log).toEqual(["fetch a", "fetch b"]);
+    await settle("a");
+    expect(log).toEqual(["fetch a", "fetch b", "ready a"]);
+    await settle("b");
+    expect(log.slice(3)).toEqual(["ready b", "fetch c", "fetch d"]);
+  });
+
+  it("goes on with what it began, when something else becomes urgent", async () => {
+    const { loader, log, settle } = setUp({ fetchesMax: 6 });
+    loader.want(["a", "b"], 0);
+    loader.want(["x", "a", "b", "c"], 1);
+    expect(log).toEqual(["fetch a", "fetch b", "fetch x"]);
+    await settle("x");
+    expect(log.slice(3)).toEqual(["ready x", "fetch c"]);
+  });
+
+  it("does not wait for what is lost", async () => {
+    const { loader, log, settle } = setUp({ fetchesMax: 6 });
+    loader.want(["a", "b"], 1);
+    await settle("a", new SourceError("not_found", "gone"));
+    expect(log).toEqual(["fetch a", "lost a", "fetch b"]);
+  });
+
   it("cancels what is no longer wanted, and only that", async () => {
     const { loader, log } = setUp();
     loader.want(["a", "b"]);

@@ -45,6 +45,8 @@ export class Loader {
   readonly #lost = new Set<string>();
   readonly #waits = new Map<string, ReturnType<typeof setTimeout>>();
   #wanted: readonly string[] = [];
+  /** How many of them, at the front, come before the others are begun with. */
+  #urgent = 0;
   #closed = false;
 
   /** Fetches begun, also of chunks fetched again. */
@@ -66,14 +68,16 @@ export class Loader {
     this.#limits = limits;
   }
 
-  /** Sets which chunks are wanted, the most urgent first. */
-  want(names: readonly string[]): void {
+  /** Sets which chunks are wanted, the most urgent first. As long as one of the first `urgent` is not there, no fetch of another begins. */
+  want(names: readonly string[], urgent = 0): void {
     if (
+      urgent === this.#urgent &&
       names.length === this.#wanted.length &&
       names.every((name, index) => name === this.#wanted[index])
     )
       return;
     this.#wanted = names;
+    this.#urgent = urgent;
     const wanted = new Set(names);
     for (const [name, controller] of this.#running) if (!wanted.has(name)) controller.abort();
     for (const [name, wait] of this.#waits) {
@@ -117,7 +121,10 @@ export class Loader {
   }
 
   #startNext(): void {
-    for (const name of this.#wanted) {
+    const waits = this.#wanted
+      .slice(0, this.#urgent)
+      .some((name) => !this.#ready.has(name) && !this.#lost.has(name));
+    for (const name of waits ? this.#wanted.slice(0, this.#urgent) : this.#wanted) {
       if (this.#closed || this.#running.size >= this.#limits.fetchesMax) return;
       if (
         this.#ready.has(name) ||

@@ -10,7 +10,7 @@ import {
   type Manifest,
   type NewerChunk,
 } from "../session/manifest.ts";
-import { type LearnedChunk, modelOf } from "../session/model.ts";
+import { type LearnedChunk, modelOf, timeOf } from "../session/model.ts";
 import { type Hole, holesOf, nextChange, type Plan, pageAt, plan } from "../session/plan.ts";
 import { inTab } from "../session/tabs.ts";
 import { type Moment, type Source, SourceError } from "../source/source.ts";
@@ -83,6 +83,7 @@ const SKIPPED_SHOWN_MS = 4_000;
 /** Plays one session. Knows nothing of the DOM but the element that the {@link Stage} lives in. */
 export class Player {
   readonly #source: Source;
+  readonly #decoder: Decoder;
   readonly #loader: Loader;
   readonly #stage: Stage;
   readonly #entries: Entries;
@@ -134,6 +135,7 @@ export class Player {
     },
   ) {
     this.#source = source;
+    this.#decoder = decoder;
     this.#stage = stage;
     this.#session = { startMs: options.sessionStartMs };
     this.#target = options.at;
@@ -160,6 +162,7 @@ export class Player {
     try {
       const at = this.#target ?? Math.round(this.#timeMs);
       const view = await this.#source.view(at, this.#closed.signal);
+      this.#decoder.prepare(view.coding);
       this.#clockMs = view.nowMs - Date.now();
       this.#manifest = view.manifest;
       this.#newer = view.newer;
@@ -343,10 +346,7 @@ export class Player {
       return;
     }
     if (this.#target !== null) {
-      const { started_ms, ended_ms } = this.#model;
-      this.#timeMs = this.#bounded(
-        this.#target === "start" ? started_ms : this.#target === "end" ? ended_ms : this.#target,
-      );
+      this.#timeMs = timeOf(this.#model, this.#target);
       if (unlearned.length === 0) this.#target = null;
     }
     this.#update();
@@ -379,7 +379,7 @@ export class Player {
         ? (this.#idle.find(({ fromMs }) => fromMs > this.#timeMs)?.fromMs ?? Infinity)
         : Infinity,
     );
-    this.#loader.want([...next.needed, ...next.ahead, ...this.#unlearned()]);
+    this.#loader.want([...next.needed, ...next.ahead, ...this.#unlearned()], next.needed.length);
     this.#pieces = this.#available(next);
     this.#measure(model, next);
     try {
@@ -405,6 +405,9 @@ export class Player {
   #present(model: Manifest, page: string, { needed }: Plan): void {
     if (this.#pieces.length < needed.length) {
       this.#stage.pause();
+      // The page is built while what changed since is on its way.
+      const [first] = this.#pieces;
+      if (first !== undefined) this.#stage.prepare(page, first, this.#timeMs);
       this.#status = "loading";
     } else if (this.#timeMs >= model.ended_ms - 1) {
       this.#stage.show(page, this.#pieces, this.#timeMs);
@@ -519,8 +522,7 @@ export class Player {
   }
 
   #bounded(timeMs: number): number {
-    if (this.#model === null) return timeMs;
-    return Math.min(Math.max(timeMs, this.#model.started_ms), this.#model.ended_ms - 1);
+    return this.#model === null ? timeMs : timeOf(this.#model, timeMs);
   }
 
   #publish(): void {

@@ -1,6 +1,7 @@
 import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime, IncrementalSource, MouseInteractions } from "@rrweb/types";
 import type { ColorScheme } from "../session/manifest.ts";
+import { isDoneDirectly } from "./effort.ts";
 import { continues, joined, type Piece, samePieces } from "./pieces.ts";
 
 /**
@@ -51,12 +52,23 @@ export class Stage {
     return this.#playing && this.#replayer !== null ? this.#replayer.getCurrentTime() : this.#atMs;
   }
 
+  /** Shows the last checkpoint that `first` has up to `timeMs`, unless it holds `first` already: what comes then is little. */
+  prepare(page: string, first: Piece, timeMs: number): void {
+    if (this.#page === page && this.#pieces[0]?.name === first.name) return;
+    const checkpoint = first.events.findLast(
+      ({ type, timestamp }) => type === EventType.FullSnapshot && timestamp <= timeMs,
+    );
+    if (checkpoint !== undefined) this.show(page, [first], checkpoint.timestamp);
+  }
+
   /** Shows `page` at `timeMs`, from pieces that begin with a checkpoint at or before it, and waits there. */
   show(page: string, pieces: readonly Piece[], timeMs: number): void {
     if (!this.#playing && this.#atMs === timeMs && this.has(page, pieces)) return;
+    const wasAtMs = this.timeMs;
     const previous = this.#take(page, pieces);
     this.#playing = false;
     this.#atMs = timeMs;
+    this.#choose(previous === null, wasAtMs, timeMs);
     try {
       this.#replayer?.pause(offset(timeMs));
     } finally {
@@ -66,8 +78,10 @@ export class Stage {
 
   /** Plays `page` from `timeMs` on. The pieces may end before the page does: more can be given by playing again. */
   play(page: string, pieces: readonly Piece[], timeMs: number): void {
+    const wasAtMs = this.timeMs;
     const previous = this.#take(page, pieces);
     this.#playing = true;
+    this.#choose(previous === null, wasAtMs, timeMs);
     try {
       this.#replayer?.play(offset(timeMs));
     } finally {
@@ -127,6 +141,12 @@ export class Stage {
     this.#page = page;
     this.#pieces = pieces;
     return replayer === previous ? null : previous;
+  }
+
+  /** How rrweb gets to a moment: on from where it was, or from the checkpoint. */
+  #choose(goesOn: boolean, wasAtMs: number, timeMs: number): void {
+    const fromMs = goesOn && wasAtMs <= timeMs ? wasAtMs : 0;
+    this.#replayer?.setConfig({ useVirtualDom: !isDoneDirectly(this.#pieces, fromMs, timeMs) });
   }
 
   #create(): Replayer {

@@ -1,4 +1,5 @@
 import type { Summary } from "../load/summary.ts";
+import type { Moment } from "../source/source.ts";
 import {
   type Chunk,
   chunkName,
@@ -13,6 +14,12 @@ import {
 export interface LearnedChunk extends NewerChunk {
   inflatedBytes: number;
   summary: Summary;
+}
+
+/** The time of a moment within a session, in Unix milliseconds. */
+export function timeOf({ started_ms, ended_ms }: Manifest, at: Moment): number {
+  const time = at === "start" ? started_ms : at === "end" ? ended_ms : at;
+  return Math.min(Math.max(time, started_ms), ended_ms - 1);
 }
 
 /**

@@ -50,6 +50,7 @@ export class EdgeSource implements Source {
           raw: manifest === null ? null : object(reply.manifest, "manifest"),
           newer: array(reply.newer, "newer").map(parseNewerChunk),
           nowMs: number(reply.now_ms, "now_ms"),
+          coding: "gzip" as const,
         },
         chunks: manifest?.pages.reduce((sum, page) => sum + page.chunks.length, 0) ?? 0,
       };
@@ -142,8 +143,15 @@ export class EdgeSource implements Source {
     let made: Promise<TapeSource> | undefined;
     // Sessions without a tape do without what reads one.
     const source = () => {
-      made ??= import("./tape.ts").then(({ TapeSource }) => new TapeSource(ranges, headerBytes));
+      made ??= begin();
       return made;
+    };
+    const begin = async () => {
+      const header = ranges.read(0, headerBytes, new AbortController().signal);
+      // Who reads the tape hears of its failure.
+      header.catch(() => {});
+      const { TapeSource } = await import("./tape.ts");
+      return new TapeSource(ranges, headerBytes, header);
     };
     this.#tape = { key, url, source };
   }

@@ -4,9 +4,14 @@ import { bodyOf, reach, retried } from "./reach.ts";
 import { SourceError } from "./source.ts";
 
 export interface Ranges {
-  /** The bytes from `from` to `to` (exclusive), fewer where the file ends before, of which the caller becomes the owner. */
-  read(from: number, to: number, signal: AbortSignal): Promise<ArrayBuffer>;
+  /**
+   * The bytes from `from` to `to` (exclusive), fewer where the file ends before, of which the caller becomes the owner. `onpart` is told, while they
+   * arrive, how many of them are in a buffer of which it may read these.
+   */
+  read(from: number, to: number, signal: AbortSignal, onpart?: OnPart): Promise<ArrayBuffer>;
 }
+
+export type OnPart = (buffer: ArrayBuffer, bytes: number) => void;
 
 /** A file that was dropped on the player: nothing of it touches the network. */
 export function fileRanges(file: Blob): Ranges {
@@ -32,7 +37,7 @@ export function urlRanges(
   what: string,
 ): Ranges {
   return {
-    read(from, to, signal) {
+    read(from, to, signal, onpart) {
       let refused = false;
       return retried(signal, async () => {
         const url = await urlOf(refused, signal);
@@ -41,7 +46,7 @@ export function urlRanges(
           signal,
           headers: { Range: `bytes=${from}-${to - 1}` },
         });
-        if (response.status === 206) return bodyOf(response, what, to - from, signal);
+        if (response.status === 206) return bodyOf(response, what, to - from, signal, onpart);
         await response.body?.cancel();
         if (response.status === 404) throw new SourceError("not_found", `${what} is not stored`);
         if (response.status === 200) {
@@ -113,21 +118,27 @@ async function readRun(ranges: Ranges, run: readonly Waiting[]): Promise<void> {
   const start = Math.min(...run.map(({ from }) => from));
   const end = Math.max(...run.map(({ to }) => to));
   const controller = new AbortController();
-  const left = () => {
+  const leave = () => {
     if (run.every(({ signal }) => signal.aborted)) controller.abort();
   };
   for (const { signal, reject } of run) {
     signal.addEventListener("abort", () => {
       reject(signal.reason);
-      left();
+      leave();
     });
   }
-  left();
+  leave();
+  // Each has its bytes as soon as they are there, not only once the last one has.
+  const left = [...run];
+  const give = (buffer: ArrayBuffer, bytes: number) => {
+    while (left[0] !== undefined && left[0].to - start <= bytes) {
+      const { from, to, resolve } = left.shift() as Waiting;
+      resolve(buffer.slice(from - start, to - start));
+    }
+  };
   try {
-    const bytes = await ranges.read(start, end, controller.signal);
-    const [only] = run;
-    if (run.length === 1) only?.resolve(bytes);
-    else for (const { from, to, resolve } of run) resolve(bytes.slice(from - start, to - start));
+    const bytes = await ranges.read(start, end, controller.signal, give);
+    for (const { from, to, resolve } of left) resolve(bytes.slice(from - start, to - start));
   } catch (error) {
     for (const { reject } of run) reject(error);
   }

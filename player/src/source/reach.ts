@@ -16,12 +16,13 @@ export async function reach(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-/** The body of a response, of at most `bytesMax` bytes. `what` names it in errors. */
+/** The body of a response, of at most `bytesMax` bytes. `what` names it in errors; `onpart` is told how many bytes of a buffer are there. */
 export async function bodyOf(
   response: Response,
   what: string,
   bytesMax: number,
   signal: AbortSignal,
+  onpart?: (buffer: ArrayBuffer, bytes: number) => void,
 ): Promise<ArrayBuffer> {
   const length = Number(response.headers.get("Content-Length") ?? 0);
   if (length > bytesMax) {
@@ -29,11 +30,29 @@ export async function bodyOf(
     throw new SourceError("unreadable", `${what} is ${length} bytes, limit is ${bytesMax}`);
   }
   try {
-    return await response.arrayBuffer();
+    if (onpart === undefined || response.body === null) return await response.arrayBuffer();
+    return await inParts(response.body.getReader(), bytesMax, onpart);
   } catch (cause) {
     signal.throwIfAborted();
     throw new SourceError("unreachable", `the connection broke within ${what}`, { cause });
   }
+}
+
+async function inParts(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  bytesMax: number,
+  onpart: (buffer: ArrayBuffer, bytes: number) => void,
+): Promise<ArrayBuffer> {
+  const all = new Uint8Array(bytesMax);
+  let bytes = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    // More than was asked for: what is too much is not looked at.
+    const room = part.value.subarray(0, bytesMax - bytes);
+    all.set(room, bytes);
+    bytes += room.length;
+    onpart(all.buffer, bytes);
+  }
+  return bytes === bytesMax ? all.buffer : all.buffer.slice(0, bytes);
 }
 
 /** What `read` returns, a wrong form told as `unreadable`. */

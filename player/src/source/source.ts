@@ -13,6 +13,8 @@ export interface View {
   newer: NewerChunk[];
   /** The clock of who answered. */
   nowMs: number;
+  /** How its chunks are packed. */
+  coding: Packed["coding"];
 }
 
 /**

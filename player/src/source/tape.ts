@@ -28,9 +28,15 @@ export class TapeSource implements Source {
   readonly #frames: Ranges;
   readonly #headerBytes: number | null;
   #opening: Promise<Opened> | null = null;
+  #begun: Promise<ArrayBuffer> | null;
 
-  /** `headerBytes`: preamble and header together, where that is known. */
-  constructor(ranges: Ranges, headerBytes: number | null = null) {
+  /** `headerBytes`: preamble and header together, where that is known; `begun`: the read of these, where it has begun. */
+  constructor(
+    ranges: Ranges,
+    headerBytes: number | null = null,
+    begun: Promise<ArrayBuffer> | null = null,
+  ) {
+    this.#begun = begun;
     this.#ranges = ranges;
     this.#frames = gathered(ranges, GAP_BYTES_MAX, RUN_BYTES_MAX);
     this.#headerBytes = headerBytes;
@@ -38,7 +44,7 @@ export class TapeSource implements Source {
 
   async view(_at: Moment, signal: AbortSignal): Promise<View> {
     const { manifest, raw } = await this.#tape(signal);
-    return { manifest, raw, newer: [], nowMs: Date.now() };
+    return { manifest, raw, newer: [], nowMs: Date.now(), coding: "zstd" };
   }
 
   /** How many chunks the session had when the tape was written. */
@@ -77,8 +83,13 @@ export class TapeSource implements Source {
   }
 
   async #read(signal: AbortSignal): Promise<Opened> {
+    // Sessions without a tape do without the decoder. It comes while the header does.
+    const decoder = import("../load/zstd.ts");
+    decoder.catch(() => {});
     const guess = this.#headerBytes ?? HEADER_GUESS_BYTES;
-    const start = await this.#ranges.read(0, guess, signal);
+    const begun = this.#begun;
+    this.#begun = null;
+    const start = await (begun ?? this.#ranges.read(0, guess, signal));
     const preamble = readable(() => parsePreamble(start));
     const end = PREAMBLE_BYTES + preamble.headerBytes;
     const rest = end > guess ? await this.#ranges.read(guess, end, signal) : new ArrayBuffer(0);
@@ -92,8 +103,7 @@ export class TapeSource implements Source {
       );
     const header = stored.slice(PREAMBLE_BYTES, end).buffer;
     await verify(header, preamble.sha256, "tape's header");
-    // Sessions without a tape do without the decoder.
-    const { inflateZstdUpTo } = await import("../load/zstd.ts");
+    const { inflateZstdUpTo } = await decoder;
     const inflate = (bytes: ArrayBuffer) =>
       inflateZstdUpTo(bytes, TAPE_LIMITS.headerInflatedBytesMax);
     return readable(() => ({ ...parseTapeHeader(parseJson(header, inflate)), end }));

@@ -30,7 +30,7 @@ export class UrlSource implements Source {
       );
       return readable(() => {
         const raw = object(parseJson(body), "manifest");
-        return { manifest: parseManifest(raw), raw, newer: [], nowMs: Date.now() };
+        return { manifest: parseManifest(raw), raw, newer: [], nowMs: Date.now(), coding: "gzip" };
       });
     });
   }
