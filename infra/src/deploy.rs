@@ -175,6 +175,15 @@ impl Plan {
         Ok(Whereabouts { edge, bucket, region: environment.region.clone() })
     }
 
+    /// Whether somebody is signed in to both accounts, and to the right ones: before anything is built, which takes minutes.
+    ///
+    /// # Errors
+    /// Which credentials are missing, and what to do.
+    pub fn check_signed_in(&self) -> Result<()> {
+        let environment = self.environment()?;
+        self.check_credentials(environment, &Aws::new(&environment.region), &Wrangler::new(&self.root)?)
+    }
+
     /// wrangler's own look at the Worker, without an account.
     ///
     /// # Errors

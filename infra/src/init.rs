@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
-use tapedeck_core::ids::hex;
+use tapedeck_core::ids::{ProjectId, hex};
+use tapedeck_core::origin::OriginPattern;
+
+use crate::settings;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,58 @@ pub struct Answers {
     pub project: String,
     /// Pages that record into it.
     pub origins: Vec<String>,
+}
+
+/// One question: what it is, and whether an answer will do; if not, what was found and expected.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// For people.
+    pub text: &'static str,
+    /// The answer to take by pressing Enter.
+    pub usual: Option<&'static str>,
+    /// Whether an answer will do.
+    pub check: fn(&str) -> Result<(), String>,
+}
+
+/// AWS account.
+pub const ACCOUNT: Question =
+    Question { text: "AWS account, 12 digits", usual: None, check: settings::check_account };
+/// AWS region.
+pub const REGION: Question =
+    Question { text: "AWS region", usual: Some("eu-central-1"), check: settings::check_region };
+/// Name of the project.
+pub const PROJECT: Question = Question {
+    text: "Name of the project",
+    usual: Some("web"),
+    check: |text| text.parse::<ProjectId>().map(drop).map_err(|error| error.to_string()),
+};
+/// Pages that record.
+pub const ORIGINS: Question = Question {
+    text: "Pages that record, as https://host, several with commas",
+    usual: None,
+    check: |text| {
+        split(text).into_iter().try_for_each(|origin| {
+            OriginPattern::try_from(origin).map(drop).map_err(|error| error.to_string())
+        })
+    },
+};
+/// Host name of the edge.
+pub const EDGE_HOST: Question = Question {
+    text: "Host name of the edge, in a zone at Cloudflare (empty: workers.dev)",
+    usual: Some(""),
+    check: |text| if text.is_empty() { Ok(()) } else { settings::check_host(text) },
+};
+/// Who is told of alarms.
+pub const ALARM_EMAIL: Question = Question {
+    text: "E-mail address for alarms (empty: nobody)",
+    usual: Some(""),
+    check: |text| if text.is_empty() { Ok(()) } else { settings::check_email(text) },
+};
+
+/// The parts of an answer with commas.
+#[must_use]
+pub fn split(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_owned()).collect()
 }
 
 /// A new file, and the token of its first viewer, which stands nowhere else.
@@ -87,6 +142,29 @@ pub fn write<E>(answers: &Answers, mut random: impl FnMut(usize) -> Result<Strin
 mod tests {
     use super::*;
     use crate::settings::Settings;
+
+    #[test]
+    fn an_answer_that_will_not_do_is_refused_at_once() {
+        let check = |question: Question, right: &str, wrong: &str, expected: &str| {
+            assert_eq!((question.check)(right), Ok(()), "{right}");
+            let error = (question.check)(wrong).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(ACCOUNT, "123456789012", "abc", "\"abc\", expected 12 digits");
+        check(REGION, "us-gov-east-1", "eu-central", "expected a region of AWS");
+        check(PROJECT, "shop", "Shop Name", "2 to 32 of a-z");
+        check(ORIGINS, "https://a.example, https://*.b.example", "a.example/path", "is not scheme://host");
+        check(EDGE_HOST, "", "https://replay.example", "expected a host name");
+        check(EDGE_HOST, "replay.example", "replay", "expected a host name");
+        check(ALARM_EMAIL, "ops@example.com", "ops", "expected an e-mail address");
+        let questions = [ACCOUNT, REGION, PROJECT, ORIGINS, EDGE_HOST, ALARM_EMAIL];
+        for question in questions {
+            assert!(question.usual.is_none_or(|usual| (question.check)(usual).is_ok()), "{}", question.text);
+        }
+        // As docs/guide/deploy.md says.
+        let must_be_answered = questions.iter().filter(|question| question.usual.is_none()).count();
+        assert_eq!((questions.len(), must_be_answered), (6, 2));
+    }
 
     #[test]
     fn what_is_written_is_accepted_and_holds_no_token() {

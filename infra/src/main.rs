@@ -5,12 +5,12 @@ use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use tapedeck_core::ids::ProjectId;
 use tapedeck_infra::deploy::{Plan, destroy};
 use tapedeck_infra::iam::{Policies, Use, Uses};
-use tapedeck_infra::init::{Answers, write};
+use tapedeck_infra::init::{self, Answers, Question, write};
 use tapedeck_infra::reindex::{Progress, SHARDS, Target, reindex};
 use tapedeck_infra::settings::Settings;
 use tapedeck_infra::template::{Place, Template};
@@ -26,11 +26,17 @@ struct Arguments {
 enum Commands {
     /// Ask what is needed, and write tapedeck.toml.
     Init(Init),
-    /// Check tapedeck.toml.
+    /// Check tapedeck.toml; with an environment also whether its accounts are signed in to.
     Check {
         /// The file.
         #[arg(long, default_value = "tapedeck.toml")]
         config: PathBuf,
+        /// Which environment.
+        #[arg(long)]
+        env: Option<String>,
+        /// Leave Cloudflare alone.
+        #[arg(long)]
+        only_aws: bool,
     },
     /// Hold the Worker to what wrangler makes of an environment's configuration; needs no account.
     CheckEdge {
@@ -144,7 +150,7 @@ struct Reindex {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Commands::Init(init) => run_init(&init),
-        Commands::Check { config } => read(&config).map(|_| println!("{} is in order", config.display())),
+        Commands::Check { config, env, only_aws } => check(&config, env, only_aws),
         Commands::CheckEdge { env, config } => {
             read(&config).and_then(|settings| plan(settings, env).check_edge())
         }
@@ -168,6 +174,15 @@ fn read(path: &Path) -> Result<Settings> {
     Ok(Settings::parse(&path.display().to_string(), &text)?)
 }
 
+fn check(config: &Path, env: Option<String>, only_aws: bool) -> Result<()> {
+    let settings = read(config)?;
+    println!("{} is in order", config.display());
+    match env {
+        Some(env) => Plan { only_aws, ..plan(settings, env) }.check_signed_in(),
+        None => Ok(()),
+    }
+}
+
 fn run_init(init: &Init) -> Result<()> {
     if init.config.exists() {
         bail!("{} is there already", init.config.display());
@@ -175,23 +190,12 @@ fn run_init(init: &Init) -> Result<()> {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let answers = Answers {
         environment: "production".to_owned(),
-        account: ask(init.account.as_ref(), "AWS account, 12 digits", None)?,
-        region: ask(init.region.as_ref(), "AWS region", Some("eu-central-1"))?,
-        project: ask(init.project.as_ref(), "Name of the project", Some("web"))?,
-        origins: ask(init.origins.as_ref(), "Pages that record, as https://host, several with commas", None)?
-            .split(',')
-            .map(|origin| origin.trim().to_owned())
-            .collect(),
-        edge_host: given(ask(
-            init.edge_host.as_ref(),
-            "Host name of the edge, in a zone at Cloudflare (empty: workers.dev)",
-            Some(""),
-        )?),
-        alarm_email: given(ask(
-            init.alarm_email.as_ref(),
-            "E-mail address for alarms (empty: nobody)",
-            Some(""),
-        )?),
+        account: ask(init.account.as_ref(), init::ACCOUNT)?,
+        region: ask(init.region.as_ref(), init::REGION)?,
+        project: ask(init.project.as_ref(), init::PROJECT)?,
+        origins: init::split(&ask(init.origins.as_ref(), init::ORIGINS)?),
+        edge_host: given(ask(init.edge_host.as_ref(), init::EDGE_HOST)?),
+        alarm_email: given(ask(init.alarm_email.as_ref(), init::ALARM_EMAIL)?),
     };
     let written = write(&answers, base62)?;
     Settings::parse(&init.config.display().to_string(), &written.text)?;
@@ -204,22 +208,29 @@ fn run_init(init: &Init) -> Result<()> {
     Ok(())
 }
 
-/// What was given, or what a person types.
-fn ask(given: Option<&String>, question: &str, usual: Option<&str>) -> Result<String> {
+/// What was given, or what a person types, who is asked again until it will do.
+fn ask(given: Option<&String>, question: Question) -> Result<String> {
+    let Question { text, usual, check } = question;
     if let Some(given) = given {
+        check(given).map_err(|detail| anyhow!("{text}: {detail}"))?;
         return Ok(given.clone());
     }
     let hint = usual.filter(|usual| !usual.is_empty()).map(|usual| format!(" [{usual}]")).unwrap_or_default();
-    print!("{question}{hint}: ");
-    std::io::stdout().flush()?;
-    let mut line = String::new();
-    if std::io::stdin().lock().read_line(&mut line)? == 0 {
-        bail!("{question}: no answer; flags answer without questions, see --help");
-    }
-    match (line.trim(), usual) {
-        ("", Some(usual)) => Ok(usual.to_owned()),
-        ("", None) => ask(None, question, usual),
-        (typed, _) => Ok(typed.to_owned()),
+    loop {
+        print!("{text}{hint}: ");
+        std::io::stdout().flush()?;
+        let mut line = String::new();
+        if std::io::stdin().lock().read_line(&mut line)? == 0 {
+            bail!("{text}: no answer; flags answer without questions, see --help");
+        }
+        let answer = match (line.trim(), usual) {
+            ("", Some(usual)) => usual,
+            (typed, _) => typed,
+        };
+        match check(answer) {
+            Ok(()) => return Ok(answer.to_owned()),
+            Err(detail) => println!("  {detail}"),
+        }
     }
 }
 

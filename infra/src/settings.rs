@@ -230,7 +230,6 @@ impl Environment {
         name: &str,
         wrong: &impl Fn(&str, String) -> SettingsError,
     ) -> Result<(), SettingsError> {
-        let fits = |text: &str, of: fn(char) -> bool| !text.is_empty() && text.chars().all(of);
         let simple = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !fits(name, simple) || name.len() > 20 || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
             return Err(wrong(
@@ -238,31 +237,20 @@ impl Environment {
                 format!("{name:?}, expected lower-case letters, digits and hyphens, at most 20"),
             ));
         }
-        if self.account.len() != 12 || !fits(&self.account, |c| c.is_ascii_digit()) {
-            return Err(wrong(&format!("{at}.account"), format!("{:?}, expected 12 digits", self.account)));
-        }
-        let is_region = |text: &str| {
-            let parts: Vec<&str> = text.split('-').collect();
-            let (Some((last, named)), Some(first)) = (parts.split_last(), parts.first()) else {
-                return false;
-            };
-            named.len() >= 2
-                && first.len() == 2
-                && fits(last, |c| c.is_ascii_digit())
-                && named.iter().all(|part| fits(part, |c| c.is_ascii_lowercase()))
-        };
         let regions = self
             .stores
             .iter()
             .map(|(store, of)| (format!("{at}.stores.{store}.region"), &of.region))
             .chain([(format!("{at}.region"), &self.region)]);
-        for (path, region) in regions {
-            if !is_region(region) {
-                return Err(wrong(
-                    &path,
-                    format!("{region:?}, expected a region of AWS, such as eu-central-1"),
-                ));
-            }
+        let hosts = [("edge_host", &self.edge_host), ("player_host", &self.player_host)]
+            .into_iter()
+            .filter_map(|(field, host)| Some((format!("{at}.{field}"), host.as_ref()?)));
+        let fields = std::iter::once((format!("{at}.account"), check_account(&self.account)))
+            .chain(regions.map(|(path, region)| (path, check_region(region))))
+            .chain(hosts.map(|(path, host)| (path, check_host(host))))
+            .chain(self.alarm_email.iter().map(|email| (format!("{at}.alarm_email"), check_email(email))));
+        for (path, checked) in fields {
+            checked.map_err(|detail| wrong(&path, detail))?;
         }
         for (store, Store { region }) in &self.stores {
             if *region == self.region {
@@ -285,6 +273,48 @@ impl Environment {
         }
         Ok(())
     }
+}
+
+fn fits(text: &str, of: fn(char) -> bool) -> bool {
+    !text.is_empty() && text.chars().all(of)
+}
+
+/// Whether `text` is the number of an AWS account; else what was found and expected.
+pub(crate) fn check_account(text: &str) -> Result<(), String> {
+    let holds = text.len() == 12 && fits(text, |c| c.is_ascii_digit());
+    if holds { Ok(()) } else { Err(format!("{text:?}, expected 12 digits")) }
+}
+
+/// Whether `text` has the form of a region's name.
+pub(crate) fn check_region(text: &str) -> Result<(), String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let holds = parts.split_last().is_some_and(|(last, named)| {
+        named.len() >= 2
+            && named[0].len() == 2
+            && fits(last, |c| c.is_ascii_digit())
+            && named.iter().all(|part| fits(part, |c| c.is_ascii_lowercase()))
+    });
+    if holds { Ok(()) } else { Err(format!("{text:?}, expected a region of AWS, such as eu-central-1")) }
+}
+
+/// Whether `text` is a host name without scheme, port and path.
+pub(crate) fn check_host(text: &str) -> Result<(), String> {
+    let is_label = |label: &str| {
+        fits(label, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let holds = text.contains('.') && text.split('.').all(is_label);
+    if holds { Ok(()) } else { Err(format!("{text:?}, expected a host name, such as replay.example.com")) }
+}
+
+/// Whether `text` can be an address for mail, as the template has it.
+pub(crate) fn check_email(text: &str) -> Result<(), String> {
+    let holds = text.split_once('@').is_some_and(|(name, host)| {
+        let plain = |part: &str| fits(part, |c| !c.is_whitespace() && c != '@');
+        plain(name) && plain(host) && host.trim_matches('.').contains('.')
+    });
+    if holds { Ok(()) } else { Err(format!("{text:?}, expected an e-mail address")) }
 }
 
 impl Project {

@@ -391,6 +391,16 @@ fn what_is_missing_is_said_with_what_to_do() {
         command.args(["deploy", "--env", "test", "--only-aws", "--indexer", "indexer.zip", "--dry-run"]);
         command
     };
+    // Before anything is built.
+    let check_first = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tapedeck-infra"));
+        command.args(["check", "--env", "test", "--only-aws"]);
+        command
+    };
+    check(&ground.run(&mut check_first()), true, &["tapedeck.toml is in order", "signed in to AWS"]);
+    let said = ground.run(check_first().env("TAPEDECK_AWS", "no-such-program"));
+    check(&said, false, &["there is no no-such-program; install the AWS CLI"]);
+
     let said = ground.run(deploy().env("TAPEDECK_AWS", "no-such-program"));
     check(&said, false, &["there is no no-such-program; install the AWS CLI", "nothing was changed"]);
 

@@ -108,6 +108,16 @@ fn mistakes_are_named_with_file_line_and_field() {
         "projects.shop.user_hash_key: is set by the deployment, not here",
     );
     check(
+        "edge_host = \"replay.example.com\"",
+        "edge_host = \"https://replay.example.com\"",
+        "environments.production.edge_host: \"https://replay.example.com\", expected a host name, such as replay.example.com",
+    );
+    check(
+        "alarm_email = \"ops@example.com\"",
+        "alarm_email = \"ops\"",
+        "environments.production.alarm_email: \"ops\", expected an e-mail address",
+    );
+    check(
         "player = \"cloudflare\"",
         "player = \"ftp\"",
         "environments.production.player: \"ftp\", expected cloudflare, cloudfront or an origin with https://",

@@ -26,16 +26,22 @@ pub(crate) fn init(tree: &Tree, answers: &[String]) -> Result<()> {
 pub(crate) fn deploy(tree: &Tree, environment: &str, flags: &[(&str, bool)]) -> Result<()> {
     needs::ensure(tree, For::All)?;
     let program = program(tree)?;
-    let mut check = command(&program, &["check"]);
+    // Before what takes minutes.
+    let mut check = command(&program, &["check", "--env", environment]);
+    check.args(set(flags).filter(|flag| *flag == "--only-aws"));
     if !shown(&mut check)? {
-        bail!("tapedeck.toml is not in order");
+        bail!("nothing was built and nothing was changed");
     }
     parts::sites(tree)?;
     parts::edge(tree)?;
     let zip = indexer(tree)?;
     let mut deploy = command(program, &["deploy", "--env", environment, "--indexer"]);
-    deploy.arg(zip).args(flags.iter().filter(|(_, set)| *set).map(|(flag, _)| flag));
+    deploy.arg(zip).args(set(flags));
     finish(&mut deploy)
+}
+
+fn set<'a>(flags: &'a [(&str, bool)]) -> impl Iterator<Item = &'a str> {
+    flags.iter().filter(|(_, set)| *set).map(|(flag, _)| *flag)
 }
 
 /// Manifests and tables of a project, anew.
