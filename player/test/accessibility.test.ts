@@ -6,7 +6,9 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchBrowser } from "../../tests/harness/browser.ts";
 import { inState } from "../../tests/harness/player.ts";
-import { type Stack, startStack, TOKEN } from "./server.ts";
+import { encodeTape, inTapeOrder } from "../src/export/tape.ts";
+import type { Recording } from "./recording.ts";
+import { GRANT, type Stack, startStack, TOKEN } from "./server.ts";
 import { madeUpTables } from "./tables.ts";
 import { telling } from "./telling.ts";
 
@@ -49,6 +51,40 @@ const SCREENS: Record<string, (page: Page) => Promise<void>> = {
     await inState(page, "paused");
     await page.keyboard.press("?");
   },
+  "a tape that was dropped": async (page) => {
+    await page.goto(stack.player);
+    await drop(page, await tapeOf(recording));
+    await inState(page, "paused");
+  },
+  "a file that is no tape": async (page) => {
+    await page.goto(stack.player);
+    await drop(page, Buffer.from("no tape"));
+    await inState(page, "failed");
+  },
+  "a link without a token": async (page) => {
+    await page.goto(stack.link(recording).replace(/token=[^&]*/, ""));
+    await inState(page, "locked");
+  },
+  "a link that is cut off": async (page) => {
+    await page.goto(`${stack.player}/#/sessions/demo/0123`);
+    await page.getByRole("button", { name: "Watch" }).waitFor();
+  },
+  "what still loads": async (page) => {
+    stack.behaviour.storeDelayMs = 5_000;
+    try {
+      await page.goto(stack.link(recording));
+      await inState(page, "loading");
+      await page.locator(".veil").waitFor();
+    } finally {
+      stack.behaviour.storeDelayMs = 0;
+    }
+  },
+  "a player in a frame": async (page) => {
+    await page.goto(
+      `${stack.player}/embed.html#/sessions/demo/${recording.session}?grant=${GRANT}`,
+    );
+    await inState(page, "paused");
+  },
   "a failure": async (page) => {
     await page.goto(stack.link(recording).replace("token=", "token=x"));
     await inState(page, "failed");
@@ -56,8 +92,9 @@ const SCREENS: Record<string, (page: Page) => Promise<void>> = {
 };
 
 describe.each([
-  ["dark", { width: 1280, height: 800 }],
-  ["light", { width: 1280, height: 800 }],
+  ["dark", { width: 1440, height: 900 }],
+  ["light", { width: 1440, height: 900 }],
+  ["dark", { width: 800, height: 900 }],
   ["light", { width: 360, height: 740 }],
 ] as const)("%s, %o", (colorScheme, viewport) => {
   let context: BrowserContext;
@@ -77,6 +114,7 @@ describe.each([
     "#/find/demo/sessions",
     "#/find/demo/errors",
     "#/find/demo/pages",
+    "#/find/demo/sessions?user=nobody",
     `#/find/demo/pages/${encodeURIComponent("/nowhere")}`,
     `#/find/demo/pages/${encodeURIComponent("/checkout")}`,
   ])("what is found: %s", async (path) => {
@@ -128,6 +166,30 @@ describe.each([
     }
   });
 });
+
+function tapeOf({ manifest, chunks }: Recording): Promise<Buffer> {
+  const lines = inTapeOrder([...chunks]).map(({ page, seq, hash, events }) => ({
+    page,
+    seq,
+    hash,
+    lines: events.map((event) => JSON.stringify(event)),
+  }));
+  return encodeTape({ version: 1, ...manifest }, lines, "tapedeck/test")
+    .then((tape) => tape.arrayBuffer())
+    .then((bytes) => Buffer.from(bytes));
+}
+
+/** Lets a file fall on the page. */
+async function drop(page: Page, file: Buffer): Promise<void> {
+  await page.getByRole("button", { name: "Watch" }).waitFor();
+  const dataTransfer = await page.evaluateHandle((base64) => {
+    const bytes = Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
+    const dropped = new DataTransfer();
+    dropped.items.add(new File([bytes], "session.tape"));
+    return dropped;
+  }, file.toString("base64"));
+  await page.dispatchEvent("body", "drop", { dataTransfer });
+}
 
 /** Nothing that axe finds, and nothing wider than the window. */
 async function check(page: Page): Promise<void> {

@@ -117,32 +117,51 @@ it("goes from row to row by keys, and keeps the focus when it is scrolled away",
   expect(await focused()).toBe(40);
 });
 
+/** Where the chart's canvas has the theme's accent, as its bars have. */
+function charted(): Promise<{ accent: string; pixels: number; columns: number; last: number }> {
+  return page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>(".chart canvas");
+    const drawn = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height);
+    const probe = document.createElement("i");
+    probe.style.color = "var(--accent)";
+    document.body.append(probe);
+    const accent = /(\d+), (\d+), (\d+)/.exec(getComputedStyle(probe).color)?.slice(1);
+    probe.remove();
+    const columns: number[] = [];
+    for (let at = 0; drawn !== undefined && at < drawn.data.length; at += 4)
+      if (accent?.every((part, index) => drawn.data[at + index] === Number(part)))
+        columns.push((at / 4) % drawn.width);
+    return {
+      accent: String(accent),
+      pixels: columns.length,
+      columns: new Set(columns).size,
+      last: columns.reduce((max, one) => Math.max(max, one), 0) / (canvas?.width ?? 1),
+    };
+  });
+}
+
 it("draws its chart in the colours of the theme that is chosen", async () => {
   await open("#/find/demo/sessions");
-  const accents = () =>
-    page.evaluate(() => {
-      const canvas = document.querySelector<HTMLCanvasElement>(".chart canvas");
-      const drawn = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data;
-      const probe = document.createElement("i");
-      probe.style.color = "var(--accent)";
-      document.body.append(probe);
-      const accent = /(\d+), (\d+), (\d+)/
-        .exec(getComputedStyle(probe).color)
-        ?.slice(1)
-        .map(Number);
-      probe.remove();
-      let pixels = 0;
-      for (let at = 0; drawn !== undefined && at < drawn.length; at += 4)
-        if (accent?.every((part, index) => drawn[at + index] === part)) pixels++;
-      return { accent: String(accent), pixels };
-    });
   const seen = new Set<string>();
   for (let themes = 0; themes < 3; themes++) {
-    await expect.poll(async () => (await accents()).pixels).toBeGreaterThan(500);
-    seen.add((await accents()).accent);
+    await expect.poll(async () => (await charted()).pixels).toBeGreaterThan(500);
+    seen.add((await charted()).accent);
     await page.getByRole("button", { name: /^Colours/ }).click();
   }
   expect(seen.size).toBe(2);
+});
+
+it("draws the bar of every count, the last one included", async () => {
+  await open("#/find/demo/errors");
+  await page.getByTestId("group-row").first().click();
+  await page.waitForURL(/errors\/./);
+  await done();
+  for (const path of [null, "#/find/demo/sessions?hours=24"]) {
+    if (path !== null) await open(path);
+    await expect.poll(async () => (await charted()).columns).toBeGreaterThan(5);
+    // Something happened in the last hours.
+    if (path !== null) expect((await charted()).last).toBeGreaterThan(0.85);
+  }
 });
 
 it("goes from an error group to a session at the moment of the error", async () => {
