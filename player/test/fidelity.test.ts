@@ -3,9 +3,10 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { eventWithTime } from "@rrweb/types";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { launchBrowser } from "../../tests/harness/browser.ts";
+import { differing } from "../../tests/harness/pictures.ts";
 import { inState, replayed, replayedText, seek } from "../../tests/harness/player.ts";
 import {
   checkpoint,
@@ -117,33 +118,6 @@ async function recordKinds(): Promise<{ recording: Recording; seen: Seen[] }> {
   const chunks = [storedChunk("kkkkkkkk", 0, events)];
   const manifest = manifestOf("demo", session, chunks);
   return { recording: { project: "demo", session, chunks, manifest, probes: [] }, seen };
-}
-
-/** The part of the pixels that clearly differ. Decoded in the browser, which can read PNG. */
-function differing(page: Page, a: Buffer, b: Buffer): Promise<number> {
-  return page.evaluate(
-    async (pictures) => {
-      const [a, b] = await Promise.all(
-        pictures.map(async (base64) => {
-          const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-          const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-          const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
-          canvas?.drawImage(bitmap, 0, 0);
-          return canvas?.getImageData(0, 0, bitmap.width, bitmap.height).data;
-        }),
-      );
-      if (a === undefined || b === undefined || a.length !== b.length) return 1;
-      let different = 0;
-      for (let at = 0; at < a.length; at += 4) {
-        const far = [0, 1, 2].some(
-          (channel) => Math.abs((a[at + channel] ?? 0) - (b[at + channel] ?? 0)) > 48,
-        );
-        if (far) different++;
-      }
-      return different / (a.length / 4);
-    },
-    [a.toString("base64"), b.toString("base64")],
-  );
 }
 
 it("after each kind of rrweb's events the page is the recorded one, to the pixel", async () => {
