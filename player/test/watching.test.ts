@@ -4,7 +4,16 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launchBrowser } from "../../tests/harness/browser.ts";
 import { inState, replayed, replayedText, seek, told } from "../../tests/harness/player.ts";
-import { clockText, makeUp, type Recording, record } from "./recording.ts";
+import {
+  checkpoint,
+  clockText,
+  makeUp,
+  manifestOf,
+  type Recording,
+  record,
+  sessionIdAt,
+  storedChunk,
+} from "./recording.ts";
 import { type Stack, startStack } from "./server.ts";
 import { TRACE, telling } from "./telling.ts";
 
@@ -119,6 +128,34 @@ describe("the picture", () => {
     expect(await page.getByRole("tablist").isVisible()).toBe(false);
     await page.keyboard.press("f");
     await page.getByRole("button", { name: "Fullscreen", exact: true }).waitFor();
+  });
+
+  it("shows the pointer's trail where that is wished, and forgets it where it is not", async () => {
+    const moves = Array.from({ length: 80 }, (_, n) => ({
+      type: 3,
+      timestamp: at(1) + n * 50,
+      data: { source: 1, positions: [{ x: 20 + n * 9, y: 40 + n * 4, id: 7, timeOffset: 0 }] },
+    }));
+    const events = [...checkpoint(at(0), 0), ...moves] as Parameters<typeof storedChunk>[2];
+    const chunks = [storedChunk("moves000", 0, events)];
+    const session = sessionIdAt(START);
+    const manifest = manifestOf("demo", session, chunks);
+    const moving: Recording = { project: "demo", session, chunks, manifest, probes: [] };
+    stack.add(moving);
+    const drawn = () =>
+      page.evaluate(() => {
+        const canvas = document.querySelector<HTMLCanvasElement>("canvas.replayer-mouse-tail");
+        const pixels = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height);
+        return canvas?.checkVisibility() === true && pixels?.data.some((part) => part > 0) === true;
+      });
+    await open(1, moving);
+    await page.getByTestId("speed").selectOption("0.5");
+    await page.getByTestId("play").click();
+    await expect.poll(drawn).toBe(true);
+    await page.getByRole("button", { name: "Trail of the pointer" }).click();
+    await expect.poll(drawn).toBe(false);
+    await page.keyboard.press("m");
+    await expect.poll(drawn).toBe(true);
   });
 
   it("previews a moment of the timeline, with what lies near it", async () => {
