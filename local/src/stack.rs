@@ -23,7 +23,7 @@ use crate::s3::{Bucket, S3Server, test_event};
 use crate::schedule::Scheduler;
 use crate::secrets::{Secrets, write_private};
 use crate::sqs;
-use crate::stat::{self, PlayerHeaders, PlayerPlaces};
+use crate::stat::{self, PlayerHeaders};
 use crate::store::Store;
 use crate::supervise::Supervised;
 
@@ -124,7 +124,7 @@ impl Stack {
         say("indexer", "waits for events of the bucket");
 
         servers.spawn(expire(bucket.clone()));
-        let (demo, player) = sites(&config.root, &secrets, &links)?;
+        let (demo, player) = sites(config, &secrets, &links).await?;
         servers.spawn(serve(listeners.demo, demo));
         servers.spawn(serve(listeners.player, player));
         say("demo", &links.demo);
@@ -273,9 +273,9 @@ fn indexer(
     Function::new(config, log)
 }
 
-fn sites(root: &Path, secrets: &Secrets, links: &Links) -> Result<(Router, Router)> {
-    let demo_folder = built(&root.join("local/demo/dist"), "index.html")?;
-    let player_folder = built(&root.join("player/dist"), "index.html")?;
+async fn sites(config: &StackConfig, secrets: &Secrets, links: &Links) -> Result<(Router, Router)> {
+    let demo_folder = built(&config.root.join("local/demo/dist"), "index.html")?;
+    let player_folder = built(&config.root.join("player/dist"), "index.html")?;
     let demo = json!({
         "edge": links.edge,
         "project": demo_project::PROJECT,
@@ -283,20 +283,45 @@ fn sites(root: &Path, secrets: &Secrets, links: &Links) -> Result<(Router, Route
         "player": links.player,
         "viewer_token": secrets.viewer_token,
     });
-    let template = root.join("player/headers.json");
-    let template = std::fs::read(&template).with_context(|| format!("cannot read {}", template.display()))?;
+    let (headers, settings) = player_files(config, links).await?;
+    Ok((stat::demo(&demo_folder, demo), stat::player(&player_folder, settings, headers)))
+}
+
+/// The player's headers and settings, by the program that makes them for a deployment.
+async fn player_files(config: &StackConfig, links: &Links) -> Result<(PlayerHeaders, Value)> {
+    let place = std::path::absolute(config.data.join("player"))?;
+    let configs = place.join("configs");
+    std::fs::create_dir_all(&configs).with_context(|| format!("cannot create {}", configs.display()))?;
     // The demo stands for everything around: it embeds the player, and is the shop whose pictures recordings show.
-    let places = PlayerPlaces {
-        edge: &links.edge,
-        stores: &links.s3,
-        sources: &links.demo,
-        assets: &links.demo,
-        embedders: &links.demo,
+    let project = json!({"asset_origins": [links.demo]});
+    std::fs::write(configs.join("demo.json"), project.to_string())?;
+    let headers = place.join("headers.json");
+    let made = Command::new(node(&config.root)?)
+        .current_dir(&config.root)
+        .args(["player/headers.ts", "--edge", &links.edge, "--store", &links.s3])
+        .args(["--source", &links.demo, "--embedder", &links.demo, "--configs"])
+        .arg(&configs)
+        .arg("--out")
+        .arg(&place)
+        .arg("--json")
+        .arg(&headers)
+        .output()
+        .await
+        .context("cannot run node")?;
+    if !made.status.success() {
+        bail!("player/headers.ts failed: {}", String::from_utf8_lossy(&made.stderr).trim());
+    }
+    let read = |path: PathBuf| {
+        std::fs::read(&path).with_context(|| format!("player/headers.ts left no {}", path.display()))
     };
-    let headers = PlayerHeaders::parse(&template, places)?;
-    let settings = json!({"edge": links.edge, "assets": [links.demo], "embedders": [links.demo]});
-    let player = stat::player(&player_folder, settings, headers);
-    Ok((stat::demo(&demo_folder, demo), player))
+    let settings = serde_json::from_slice(&read(place.join("tapedeck.json"))?)?;
+    Ok((PlayerHeaders::parse(&read(headers)?)?, settings))
+}
+
+/// The project's own Node, or else the machine's.
+fn node(root: &Path) -> Result<PathBuf> {
+    let own = root.join("node_modules/.bin/node");
+    Ok(if own.exists() { std::path::absolute(own)? } else { PathBuf::from("node") })
 }
 
 fn edge(
@@ -319,8 +344,7 @@ fn edge(
     });
     write_private(&vars, settings.to_string().as_bytes())?;
     let vars = std::path::absolute(&vars)?;
-    let own = config.root.join("node_modules/.bin/node");
-    let node = if own.exists() { std::path::absolute(own)? } else { PathBuf::from("node") };
+    let node = node(&config.root)?;
     let root = config.root.clone();
     Ok(Supervised::start(log, move || {
         let mut command = Command::new(&node);

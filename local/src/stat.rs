@@ -73,29 +73,14 @@ pub struct PlayerHeaders {
     of_paths: BTreeMap<String, HeaderMap>,
 }
 
-/// Where the player may go, and who may embed it: what `player/headers.json` leaves open. Each is a list of origins, separated by spaces.
-#[derive(Clone, Copy, Debug)]
-pub struct PlayerPlaces<'a> {
-    /// The edge.
-    pub edge: &'a str,
-    /// Buckets that signed URLs lead to.
-    pub stores: &'a str,
-    /// Hosts of tapes and manifests at plain URLs.
-    pub sources: &'a str,
-    /// Where a recorded page's images and fonts may be loaded from.
-    pub assets: &'a str,
-    /// Pages that may embed the player; none if empty.
-    pub embedders: &'a str,
-}
-
 /// Why the player's headers cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlayerHeadersError {
     /// Not headers by path.
-    #[error("player/headers.json is not an object of objects of strings")]
+    #[error("the player's headers are not an object of objects of strings")]
     Form(#[from] serde_json::Error),
     /// Not what HTTP allows.
-    #[error("player/headers.json has a header that HTTP does not allow: {name}")]
+    #[error("the player's headers have one that HTTP does not allow: {name}")]
     Header {
         /// Its name.
         name: String,
@@ -103,47 +88,30 @@ pub enum PlayerHeadersError {
 }
 
 impl PlayerHeaders {
-    /// Fills in a template as `player/headers.ts` does: `/*` holds for every path, and what a path has of its own comes before it.
+    /// Reads what `player/headers.ts` made: for each path all of its headers, and `/*` for all others.
     ///
     /// # Errors
     /// [`PlayerHeadersError`]
-    pub fn parse(template: &[u8], places: PlayerPlaces<'_>) -> Result<Self, PlayerHeadersError> {
-        let mut template: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_slice(template)?;
-        let usual = filled(&template.remove("/*").unwrap_or_default(), places)?;
+    pub fn parse(json: &[u8]) -> Result<Self, PlayerHeadersError> {
+        let by_path: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_slice(json)?;
         let mut of_paths = BTreeMap::new();
-        for (path, own) in template {
-            let mut headers = usual.clone();
-            headers.extend(filled(&own, places)?);
+        for (path, named) in by_path {
+            let mut headers = HeaderMap::new();
+            for (name, value) in named {
+                let wrong = || PlayerHeadersError::Header { name: name.clone() };
+                headers.insert(
+                    HeaderName::try_from(name.as_str()).map_err(|_| wrong())?,
+                    HeaderValue::try_from(value).map_err(|_| wrong())?,
+                );
+            }
             of_paths.insert(path, headers);
         }
-        Ok(Self { usual, of_paths })
+        Ok(Self { usual: of_paths.remove("/*").unwrap_or_default(), of_paths })
     }
 
     fn of(&self, path: &str) -> &HeaderMap {
         self.of_paths.get(path).unwrap_or(&self.usual)
     }
-}
-
-fn filled(
-    template: &BTreeMap<String, String>,
-    places: PlayerPlaces<'_>,
-) -> Result<HeaderMap, PlayerHeadersError> {
-    let embedders = if places.embedders.is_empty() { "'none'" } else { places.embedders };
-    let mut headers = HeaderMap::new();
-    for (name, value) in template {
-        let wrong = || PlayerHeadersError::Header { name: name.clone() };
-        let value = value
-            .replace("{edge}", places.edge)
-            .replace("{stores}", places.stores)
-            .replace("{sources}", places.sources)
-            .replace("{assets}", places.assets)
-            .replace("{embedders}", embedders);
-        headers.insert(
-            HeaderName::try_from(name.as_str()).map_err(|_| wrong())?,
-            HeaderValue::try_from(value.trim()).map_err(|_| wrong())?,
-        );
-    }
-    Ok(headers)
 }
 
 /// Names under `/assets/` have a hash in them; everything else is asked for again.
