@@ -10,7 +10,10 @@ use flate2::bufread::{GzDecoder, GzEncoder};
 pub const RATIO_FREE_BYTES: usize = 1024 * 1024;
 
 /// Inflated at a time between two looks at the limits.
-const STEP_BYTES: usize = 256 * 1024;
+const STEP_BYTES: usize = 64 * 1024;
+
+/// What the room for a step is filled with. Copied, because `Vec::resize` writes byte by byte where it is built for size.
+static ROOM: [u8; STEP_BYTES] = [0; STEP_BYTES];
 
 /// Why gzip bytes were not inflated. The client can mend it.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +83,7 @@ pub fn inflate(gzip: &[u8], bytes_max: usize, ratio_max: usize) -> Result<Inflat
             // One more than allowed, so that reaching the limit and crossing it differ.
             let room = Some(bytes.capacity() - inflated).filter(|room| *room > 0).unwrap_or(STEP_BYTES);
             let step = STEP_BYTES.min(room).min(bytes_max + 1 - inflated);
-            bytes.resize(inflated + step, 0);
+            bytes.extend_from_slice(&ROOM[..step]);
             let damaged = |source| InflateError::Damaged { member: members, inflated, source };
             let more = decoder.read(&mut bytes[inflated..]).map_err(damaged)?;
             bytes.truncate(inflated + more);

@@ -3,4 +3,5 @@
 //! [`event`] reads the events of a batch as recorders write them. [`signs`] finds the few places at which scrubbing has to look closely.
 
 pub mod event;
+mod filter;
 pub mod signs;
