@@ -60,7 +60,7 @@ fn parse_closely(line: &str) -> Result<EventLine<'_>, EventLineError> {
     if is_too_deep(line.as_bytes()) {
         return Err(EventLineError::Depth);
     }
-    let Wire { event_type, at_ms, data } = serde_json::from_str(line)?;
+    let Wire { event_type, at_ms, data } = serde_json::from_slice(line.as_bytes())?;
     Ok(Fields { event_type, at_ms, data: data.map(RawValue::get) })
 }
 

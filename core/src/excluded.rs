@@ -68,12 +68,16 @@ fn address<'a>(event: &EventLine<'a>) -> Option<Cow<'a, str>> {
     }
     let data = event.data?;
     match event.event_type {
-        event_type::META => Some(serde_json::from_str::<Meta<'_>>(data).ok()?.href),
+        event_type::META => Some(serde_json::from_slice::<Meta<'_>>(data.as_bytes()).ok()?.href),
         event_type::CUSTOM => {
-            let Custom { tag, payload } = serde_json::from_str(data).ok()?;
+            let Custom { tag, payload } = serde_json::from_slice(data.as_bytes()).ok()?;
             match tag.as_ref() {
-                "tapedeck.session" => Some(serde_json::from_str::<Session<'_>>(payload.get()).ok()?.url),
-                "tapedeck.navigation" => Some(serde_json::from_str::<Navigation<'_>>(payload.get()).ok()?.to),
+                "tapedeck.session" => {
+                    Some(serde_json::from_slice::<Session<'_>>(payload.get().as_bytes()).ok()?.url)
+                }
+                "tapedeck.navigation" => {
+                    Some(serde_json::from_slice::<Navigation<'_>>(payload.get().as_bytes()).ok()?.to)
+                }
                 _ => None,
             }
         }

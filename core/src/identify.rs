@@ -32,7 +32,7 @@ pub(crate) fn user_value(line: &str) -> Option<Range<usize>> {
     // The tag stands there as it is, unless somebody has escaped a letter of it.
     let bytes = line.as_bytes();
     memchr::memmem::find(bytes, TAG.as_bytes()).or_else(|| memchr::memmem::find(bytes, b"\\u00"))?;
-    let event: Event<'_> = serde_json::from_str(line).ok()?;
+    let event: Event<'_> = serde_json::from_slice(line.as_bytes()).ok()?;
     if event.data.tag != TAG {
         return None;
     }
@@ -72,7 +72,8 @@ fn hash_of(raw: &str, key: &UserHashKey) -> Option<UserHash> {
         return None;
     }
     // A number is an id as it is written. Anything else is no id, but shall not stay readable for that.
-    let user: Cow<'_, str> = serde_json::from_str::<String>(raw).map_or(Cow::Borrowed(raw), Cow::Owned);
+    let user: Cow<'_, str> =
+        serde_json::from_slice::<String>(raw.as_bytes()).map_or(Cow::Borrowed(raw), Cow::Owned);
     let hash = UserHash::of(&user, key);
     (hash.as_str() != user).then_some(hash)
 }

@@ -15,6 +15,7 @@ pub mod day;
 pub mod error_group;
 pub mod event_line;
 mod excluded;
+pub mod gather;
 pub mod grant;
 mod identify;
 pub mod ids;

@@ -17,6 +17,9 @@ use crate::summary::{
 };
 
 mod bounds;
+mod outline;
+
+pub use outline::{Outline, OutlineChunk, OutlinePage};
 
 pub use bounds::More;
 
@@ -272,17 +275,7 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`]; an unknown version is said before anything else.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
-        if bytes.len() > MANIFEST_BYTES_MAX {
-            return Err(ManifestError::TooLarge { bytes: bytes.len() });
-        }
-        let Version { version } = serde_json::from_slice(bytes)?;
-        if version != MANIFEST_VERSION {
-            return Err(ManifestError::Version { found: version });
-        }
+        check(bytes)?;
         Ok(serde_json::from_slice(bytes)?)
     }
 
@@ -310,6 +303,19 @@ impl Manifest {
     pub fn chunk_names(&self) -> impl Iterator<Item = ChunkName> + '_ {
         self.pages.iter().flat_map(|page| page.chunks.iter().map(|chunk| page.name_of(chunk)))
     }
+}
+
+/// Whether these bytes are of a size and a version that are read.
+fn check(bytes: &[u8]) -> Result<(), ManifestError> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    if bytes.len() > MANIFEST_BYTES_MAX {
+        return Err(ManifestError::TooLarge { bytes: bytes.len() });
+    }
+    let Version { version } = serde_json::from_slice(bytes)?;
+    if version == MANIFEST_VERSION { Ok(()) } else { Err(ManifestError::Version { found: version }) }
 }
 
 /// The name of a set of chunks: by SHA-256 over their sorted names, each with a newline (`spec/tape.md`).

@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::config::{AccessConfig, ProjectConfig, Role, Viewer};
+use crate::gather::gather;
 use crate::grant::Grant;
 use crate::ids::{ContentHash, PageId, Seq, SessionId, hex};
-use crate::manifest::{Manifest, Page};
+use crate::manifest::{Outline, OutlinePage};
 use crate::object_key::ChunkName;
 use crate::request::{BY_CHARS_MAX, Call};
 use crate::text::bounded;
@@ -172,7 +173,7 @@ fn least_role(call: Call) -> Role {
 /// `email` or `id`.
 #[must_use]
 pub fn access_identity(claims: &str, access: &AccessConfig) -> Option<(String, Role)> {
-    let claims: Value = serde_json::from_str(claims).ok()?;
+    let claims: Value = serde_json::from_slice(claims.as_bytes()).ok()?;
     let lists = [&claims["groups"], &claims["custom"]["groups"]];
     let groups = lists.into_iter().filter_map(Value::as_array).flatten();
     let role = groups
@@ -193,21 +194,21 @@ pub fn bounded_name(name: &str) -> String {
 /// The chunks that a grant with a moment opens: on each page those that overlap it, and those since the checkpoint before it, without which
 /// there is no picture. Chunks that are not in the manifest are of unknown times, and not among them.
 #[must_use]
-pub fn granted_chunks(manifest: &Manifest, grant: &Grant) -> BTreeSet<ChunkName> {
+pub fn granted_chunks(manifest: &Outline, grant: &Grant) -> BTreeSet<ChunkName> {
     let from_ms = grant.at_ms.unwrap_or(i64::MIN);
     let pages = manifest.pages.iter().filter(|page| grant.covers(page.first_ms, page.last_ms));
     let chunks = pages.flat_map(|page| {
         let needed = &page.chunks[checkpoint_index(page, from_ms)..];
         let until = grant.until_ms.unwrap_or(i64::MAX);
-        needed.iter().filter(move |chunk| chunk.facts.first_ms < until).map(|chunk| page.name_of(chunk))
+        needed.iter().filter(move |chunk| chunk.first_ms < until).map(|chunk| page.name_of(chunk))
     });
-    chunks.collect()
+    gather(chunks)
 }
 
 /// The chunks that a player will ask for first: on each page around the moment, from the checkpoint before. At most [`URLS_MAX`].
 #[must_use]
-pub fn plan_urls(manifest: Option<&Manifest>, newer: &[ChunkName], moment: Moment) -> BTreeSet<ChunkName> {
-    let mut planned: BTreeSet<ChunkName> = newer.iter().take(URLS_MAX).cloned().collect();
+pub fn plan_urls(manifest: Option<&Outline>, newer: &[ChunkName], moment: Moment) -> BTreeSet<ChunkName> {
+    let mut planned: BTreeSet<ChunkName> = gather(newer.iter().take(URLS_MAX).cloned());
     let Some(manifest) = manifest else {
         return planned;
     };
@@ -224,7 +225,7 @@ pub fn plan_urls(manifest: Option<&Manifest>, newer: &[ChunkName], moment: Momen
             continue;
         }
         for chunk in &page.chunks[checkpoint_index(page, at_ms)..] {
-            if chunk.facts.first_ms > to_ms || planned.len() == URLS_MAX {
+            if chunk.first_ms > to_ms || planned.len() == URLS_MAX {
                 break;
             }
             planned.insert(page.name_of(chunk));
@@ -234,11 +235,8 @@ pub fn plan_urls(manifest: Option<&Manifest>, newer: &[ChunkName], moment: Momen
 }
 
 /// The index of the last chunk with a checkpoint at or before `at_ms`; 0 where there is none.
-fn checkpoint_index(page: &Page, at_ms: i64) -> usize {
-    page.chunks
-        .iter()
-        .rposition(|chunk| chunk.facts.checkpoints.iter().any(|(ms, _)| *ms <= at_ms))
-        .unwrap_or(0)
+fn checkpoint_index(page: &OutlinePage, at_ms: i64) -> usize {
+    page.chunks.iter().rposition(|chunk| chunk.checkpoints.iter().any(|(ms, _)| *ms <= at_ms)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -377,7 +375,7 @@ mod tests {
     }
 
     /// One page of `n` chunks, each 10 s long; a checkpoint in every third.
-    fn manifest(n: u64) -> Manifest {
+    fn manifest(n: u64) -> Outline {
         let mut union = Union::new(
             "demo".parse().expect("a project"),
             "6553f100000102030405060708090a0b".parse().expect("a session"),
@@ -397,7 +395,8 @@ mod tests {
             }
             union.insert(summariser.finish().expect("a summary"));
         }
-        union.derive().expect("chunks")
+        let manifest = union.derive().expect("chunks").encode().expect("JSON");
+        Outline::parse(&manifest).expect("its own form")
     }
 
     #[test]
@@ -415,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_manifest_that_ends_before_it_starts_is_borne() {
-        let manifest = Manifest { ended_ms: i64::MIN, started_ms: i64::MAX, ..manifest(3) };
+        let manifest = Outline { ended_ms: i64::MIN, started_ms: i64::MAX, ..manifest(3) };
         for moment in [Moment::Start, Moment::End, Moment::At(0)] {
             assert!(plan_urls(Some(&manifest), &[], moment).len() <= 3);
         }

@@ -1,6 +1,8 @@
 // Assertions of Cloudflare Access, verified by `jose` with the platform's cryptography. What they allow, core decides.
 // @ts-check
-import { createRemoteJWKSet, errors, jwtVerify } from "jose";
+import { JOSEError } from "jose/errors";
+import { createRemoteJWKSet } from "jose/jwks/remote";
+import { jwtVerify } from "jose/jwt/verify";
 
 /** Most teams whose keys are remembered. */
 const TEAMS_MAX = 64;
@@ -58,7 +60,7 @@ export async function verify(assertion, team, audience) {
     });
     return JSON.stringify(payload);
   } catch (error) {
-    if (error instanceof errors.JOSEError && REFUSED.has(error.code)) return undefined;
+    if (error instanceof JOSEError && REFUSED.has(error.code)) return undefined;
     throw error;
   }
 }

@@ -1,15 +1,16 @@
 //! A request's body, read as far as it may be.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use worker::{ByteStream, Delay, Request};
+use web_sys::js_sys::Uint8Array;
+use worker::{Delay, Request};
 
 use crate::fetch::now_ms;
 use crate::in_flight::{Full, Reservation};
 use crate::pace::Pace;
+use crate::pieces::Pieces;
 
 /// How often the bytes of a body may be in memory at once: as they came, written anew, and on the way to the store.
 const COPIES: usize = 3;
@@ -66,28 +67,15 @@ pub(crate) async fn read(request: &mut Request, bytes_max: usize) -> Result<Body
         return Err(BodyError::TooLarge { found, max: bytes_max });
     }
     let mut body = Body { bytes: Vec::new(), reservation: Reservation::new() };
-    // A request without a body has no stream.
-    if let Ok(mut stream) = request.stream() {
+    if let Some(mut pieces) = pieces(request) {
         let mut pace = Pace::new(now_ms());
         let mut timer = pin!(Delay::from(Pace::FIRST));
-        loop {
-            let piece = match select(stream.next(), timer.as_mut()).await {
-                Either::Left((Some(piece), _)) => piece,
-                Either::Left((None, _)) => break,
-                // Set by what came until it was set, so look again; mostly it never rings.
-                Either::Right(_) => match pace.left_ms(now_ms()) {
-                    Some(left_ms) => {
-                        timer.set(Delay::from(Duration::from_millis(left_ms)));
-                        continue;
-                    }
-                    None => return Err(BodyError::Slow { found: body.bytes.len() }),
-                },
-            };
-            let piece = piece.map_err(|_| BodyError::Broken { found: body.bytes.len() })?;
-            pace.came(piece.len(), now_ms());
-            if let Err(error) = body.append(&piece, bytes_max) {
+        while let Some(piece) = next_in_time(&mut pieces, &pace, timer.as_mut(), body.bytes.len()).await? {
+            let length = piece.length() as usize;
+            pace.came(length, now_ms());
+            if let Err(error) = body.append(&piece.to_vec(), bytes_max) {
                 drop(body);
-                discard_stream(stream).await;
+                discard_pieces(pieces).await;
                 return Err(error);
             }
         }
@@ -101,19 +89,46 @@ pub(crate) async fn read(request: &mut Request, bytes_max: usize) -> Result<Body
 
 /// Lets a body that nobody wants pass by, so that the client hears the answer: where a body stays unread, workerd closes the
 /// connection that it comes on, and a client that is still sending sees only that. Bounded in bytes and time; nothing is kept.
-pub(crate) async fn discard(request: &mut Request) {
+pub(crate) async fn discard(request: &Request) {
     if stated_bytes(request).is_none_or(|stated| stated <= DISCARD_BYTES_MAX)
-        && let Ok(stream) = request.stream()
+        && let Some(pieces) = pieces(request)
     {
-        discard_stream(stream).await;
+        discard_pieces(pieces).await;
     }
 }
 
-async fn discard_stream(mut stream: ByteStream) {
+/// The body of a request, unless it has none or was read before.
+fn pieces(request: &Request) -> Option<Pieces> {
+    let request = request.inner();
+    let stream = request.body().filter(|_| !request.body_used())?;
+    Pieces::of(&stream).ok()
+}
+
+/// The next piece, if it comes at its `pace`, of a body of which so many bytes were `found` before.
+async fn next_in_time(
+    pieces: &mut Pieces,
+    pace: &Pace,
+    mut timer: Pin<&mut Delay>,
+    found: usize,
+) -> Result<Option<Uint8Array>, BodyError> {
+    let mut next = pin!(pieces.next());
+    loop {
+        match select(next.as_mut(), timer.as_mut()).await {
+            Either::Left((piece, _)) => return piece.map_err(|_| BodyError::Broken { found }),
+            // Set by what came until it was set, so look again; mostly it never rings.
+            Either::Right(_) => {
+                let left_ms = pace.left_ms(now_ms()).ok_or(BodyError::Slow { found })?;
+                timer.set(Delay::from(Duration::from_millis(left_ms)));
+            }
+        }
+    }
+}
+
+async fn discard_pieces(mut pieces: Pieces) {
     let all = async {
         let mut left = DISCARD_BYTES_MAX;
-        while let Some(Ok(piece)) = stream.next().await {
-            left = left.saturating_sub(piece.len() as u64);
+        while let Ok(Some(piece)) = pieces.next().await {
+            left = left.saturating_sub(piece.length().into());
             if left == 0 {
                 break;
             }

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use tapedeck_core::gather::gather;
 use tapedeck_core::ids::RequestId;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::js_sys::{Math, Uint8Array};
+use web_sys::ReadableStream;
+use web_sys::js_sys::{Math, Uint8Array};
 use worker::{
     AbortSignal, CacheMode, Date, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
-    web_sys,
+    ResponseBody,
 };
 
+use crate::pieces::Pieces;
 use tapedeck_s3_store::{Http, HttpAnswer, HttpError, HttpRequest};
 
 /// Longest wait for one answer with its body, in milliseconds.
@@ -123,20 +125,28 @@ async fn send(request: &HttpRequest<'_>, answer_bytes_max: usize) -> Result<Http
         .with_cache(CacheMode::NoStore);
     let signal = AbortSignal::from(web_sys::AbortSignal::timeout_with_u32(ANSWER_MS_MAX));
     let outgoing = Request::new_with_init(request.url.as_str(), &init)?;
-    let mut answer = Fetch::Request(outgoing).send_with_signal(&signal).await?;
+    let answer = Fetch::Request(outgoing).send_with_signal(&signal).await?;
 
-    let headers: BTreeMap<String, String> = answer.headers().entries().collect();
+    let headers: BTreeMap<String, String> = gather(answer.headers().entries());
+    let is_empty = headers.get("content-length").is_some_and(|length| length == "0");
+    let body = match answer.body() {
+        ResponseBody::Stream(stream) if !is_empty => read(stream, answer_bytes_max).await?,
+        ResponseBody::Body(bytes) => bytes.clone(),
+        _ => Vec::new(),
+    };
+    Ok(HttpAnswer { status: answer.status_code(), headers, body })
+}
+
+async fn read(stream: &ReadableStream, bytes_max: usize) -> Result<Vec<u8>, SendError> {
     let mut body = Vec::new();
-    if !matches!(answer.body(), worker::ResponseBody::Empty) {
-        let mut stream = answer.stream()?;
-        while let Some(piece) = stream.next().await {
-            body.extend(piece?);
-            if body.len() > answer_bytes_max {
-                return Err(SendError::TooLarge);
-            }
+    let mut pieces = Pieces::of(stream).map_err(worker::Error::from)?;
+    while let Some(piece) = pieces.next().await.map_err(worker::Error::from)? {
+        body.extend(piece.to_vec());
+        if body.len() > bytes_max {
+            return Err(SendError::TooLarge);
         }
     }
-    Ok(HttpAnswer { status: answer.status_code(), headers, body })
+    Ok(body)
 }
 
 /// What the platform says, without the query of a URL that it may name.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use tapedeck_core::day::Day;
+use tapedeck_core::gather::gather;
 use tapedeck_core::object_key::{IndexKey, IndexLevel, IndexTable, index_day_prefix};
 use tapedeck_core::request::Call;
 use tapedeck_core::store::{Store, StoreError};
@@ -83,10 +84,10 @@ impl Wish {
             return Err(format!("from {from} to {to} are {days} days, expected 1 to {INDEX_DAYS_MAX}"));
         }
         let tables = match tables {
-            None => IndexTable::ALL.into(),
+            None => gather(IndexTable::ALL),
             Some(names) => {
-                let parsed = names.split(',').map(str::parse).collect::<Result<BTreeSet<_>, _>>();
-                parsed.map_err(|error| format!("tables: {error}"))?
+                let parsed = names.split(',').map(str::parse).collect::<Result<Vec<IndexTable>, _>>();
+                gather(parsed.map_err(|error| format!("tables: {error}"))?)
             }
         };
         Ok(Self { from, to, tables })

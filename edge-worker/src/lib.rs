@@ -16,6 +16,7 @@ mod in_flight;
 mod index;
 mod log;
 mod pace;
+mod pieces;
 mod projects;
 mod rate_limits;
 mod recorder_config;
@@ -53,7 +54,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> worker::Res
         line.cause = Some(log::chain(&failure));
         failure.reply().into()
     });
-    body::discard(&mut request).await;
+    body::discard(&request).await;
     line.status = answer.status;
     line.outcome.clone_from(&answer.outcome);
     line.duration_ms = fetch::now_ms() - started_ms;
@@ -76,10 +77,10 @@ async fn answer(
     match route {
         Route::Preflight => Ok(Answer::preflight()),
         Route::Health => Ok(Answer::ok(json!({ "status": "ok", "version": VERSION }).to_string())),
-        Route::Batches => batches::receive(request, env, &Settings::from_env(env)?, line).await,
-        Route::RecorderConfig => recorder_config::answer(request, &Settings::from_env(env)?, line).await,
+        Route::Batches => batches::receive(request, env, Settings::of(env)?, line).await,
+        Route::RecorderConfig => recorder_config::answer(request, Settings::of(env)?, line).await,
         Route::Viewer { project, route } => {
-            viewers::answer(request, &Settings::from_env(env)?, project, route, line).await
+            viewers::answer(request, Settings::of(env)?, project, route, line).await
         }
         Route::WrongMethod { allow } => {
             let detail = format!("this path has {allow}");

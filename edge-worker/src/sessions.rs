@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tapedeck_core::gather::gather;
 use tapedeck_core::ids::{ProjectId, SessionId};
-use tapedeck_core::manifest::{MANIFEST_BYTES_MAX, Manifest};
+use tapedeck_core::manifest::{MANIFEST_BYTES_MAX, Outline};
 use tapedeck_core::object_key::{ChunkKey, ChunkName, chunks_prefix, manifest_key};
 use tapedeck_core::request::Call;
 use tapedeck_core::store::{Listed, Store, StoreError};
@@ -58,7 +59,7 @@ struct UrlsRequest {
 /// A manifest as it was read, and what it says.
 struct Known {
     bytes: Vec<u8>,
-    manifest: Option<Manifest>,
+    manifest: Option<Outline>,
     _in_flight: Reservation<'static>,
 }
 
@@ -141,7 +142,7 @@ async fn read_manifest(viewer: &Viewer, session: &SessionId) -> Result<Known, Fa
     let mut in_flight = Reservation::new();
     in_flight.grow(MANIFEST_COPIES * bytes.len())?;
     let refused = |source| Failure::Manifest { session: session.to_string(), source };
-    let manifest = if bytes.is_empty() { None } else { Some(Manifest::parse(&bytes).map_err(refused)?) };
+    let manifest = if bytes.is_empty() { None } else { Some(Outline::parse(&bytes).map_err(refused)?) };
     Ok(Known { bytes, manifest, _in_flight: in_flight })
 }
 
@@ -151,10 +152,10 @@ async fn newer(
     store: &impl Store,
     project: &ProjectId,
     session: &SessionId,
-    manifest: Option<&Manifest>,
+    manifest: Option<&Outline>,
     mut page: Vec<Listed>,
 ) -> Result<Vec<(ChunkName, u64)>, StoreError> {
-    let known: BTreeSet<ChunkName> = manifest.into_iter().flat_map(Manifest::chunk_names).collect();
+    let known: BTreeSet<ChunkName> = gather(manifest.into_iter().flat_map(Outline::chunk_names));
     let mut newer = Vec::new();
     for _ in 1..LIST_PAGES_MAX {
         let after = page.last().filter(|_| page.len() == LIST_KEYS).map(|listed| listed.key.clone());
@@ -187,15 +188,12 @@ async fn list_chunks(
 fn presign(viewer: &Viewer, session: &SessionId, names: impl IntoIterator<Item = ChunkName>) -> Signed {
     let now_ms = now_ms();
     let project = &viewer.project.project;
-    let urls = names
-        .into_iter()
-        .map(|name| {
-            let text = name.to_string();
-            let key = ChunkKey { project: project.clone(), session: session.clone(), name };
-            (text, viewer.store.presign_get(&key.to_string(), now_ms, URL_LIFE_S).into())
-        })
-        .collect();
-    Signed { urls, urls_expire_ms: urls_expire_ms(now_ms), now_ms }
+    let sign = |name: ChunkName| {
+        let text = name.to_string();
+        let key = ChunkKey { project: project.clone(), session: session.clone(), name };
+        (text, viewer.store.presign_get(&key.to_string(), now_ms, URL_LIFE_S).into())
+    };
+    Signed { urls: gather(names.into_iter().map(sign)), urls_expire_ms: urls_expire_ms(now_ms), now_ms }
 }
 
 /// When URLs end that were signed at `now_ms`. Signatures know whole seconds, so they end with the second that they began in.

@@ -1,5 +1,7 @@
 //! What the deployment gives the Worker: where its config lies, and the credentials for its buckets.
 
+use std::sync::OnceLock;
+
 use rusty_s3::Credentials;
 use tapedeck_core::config::StoreLocation;
 use tapedeck_core::grant::ShareKey;
@@ -39,11 +41,20 @@ pub(crate) enum SettingsError {
 }
 
 impl Settings {
-    /// The settings of this deployment.
+    /// The settings of this deployment, read once: another deployment is another isolate.
     ///
     /// # Errors
     /// [`SettingsError`]
-    pub(crate) fn from_env(env: &Env) -> Result<Self, SettingsError> {
+    pub(crate) fn of(env: &Env) -> Result<&'static Self, SettingsError> {
+        static SETTINGS: OnceLock<Settings> = OnceLock::new();
+        if let Some(settings) = SETTINGS.get() {
+            return Ok(settings);
+        }
+        let settings = Self::from_env(env)?;
+        Ok(SETTINGS.get_or_init(|| settings))
+    }
+
+    fn from_env(env: &Env) -> Result<Self, SettingsError> {
         // An empty variable is one that somebody forgot to fill in.
         let optional =
             |name| env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty());

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use tapedeck_core::gather::gather;
 use tapedeck_core::ids::SessionId;
-use tapedeck_core::manifest::Manifest;
+use tapedeck_core::manifest::Outline;
 use tapedeck_core::object_key::{ArchiveClass, TapeKey};
 use tapedeck_core::store::{Listed, Store};
 use tapedeck_core::tape::{PREAMBLE_BYTES, Preamble};
@@ -30,7 +31,7 @@ pub(crate) struct Tape {
 pub(crate) async fn find(
     viewer: &Viewer,
     session: &SessionId,
-    manifest: Option<&Manifest>,
+    manifest: Option<&Outline>,
     has_chunks: bool,
 ) -> Result<Option<Tape>, Failure> {
     let project = viewer.project.project.clone();
@@ -48,7 +49,7 @@ pub(crate) async fn find(
     }
     // The rules may have changed since, but a class that no rule names any more has its tapes' last days.
     let always = [ArchiveClass::Pinned, ArchiveClass::Days(30), ArchiveClass::Days(90)];
-    let classes: BTreeSet<ArchiveClass> = viewer.project.retention.classes().chain(always).collect();
+    let classes: BTreeSet<ArchiveClass> = gather(viewer.project.retention.classes().chain(always));
     let mut found: Vec<(TapeKey, u64)> = Vec::new();
     for class in classes {
         let prefix = TapeKey::prefix(class, &project, session);

@@ -10,7 +10,7 @@ use tapedeck_core::admit::{Admission, Chunk, RequestFacts, admit};
 use tapedeck_core::config::{KeyConfig, ProjectConfig};
 use tapedeck_core::ids::{ProjectId, ProjectKey, SessionId, UploadKey};
 use tapedeck_core::inflate::{deflate, inflate};
-use tapedeck_core::manifest::Manifest;
+use tapedeck_core::manifest::{Manifest, Outline};
 use tapedeck_core::object_key::{ChunkKey, ChunkName};
 use tapedeck_core::origin::OriginPattern;
 use tapedeck_core::scrub::{ScrubConfig, Scrubber};
@@ -110,10 +110,15 @@ pub fn query(bytes: &[u8]) {
             }
         }
     }
+    let outline = Outline::parse(bytes).ok();
     if let Ok(manifest) = Manifest::parse(bytes) {
+        let names = outline.as_ref().map(|outline| outline.chunk_names().collect::<Vec<_>>());
+        assert_eq!(names, Some(manifest.chunk_names().collect()));
+    }
+    if let Some(outline) = outline {
         for moment in [Moment::Start, Moment::End, Moment::At(0), Moment::At(i64::MIN), Moment::At(i64::MAX)]
         {
-            let _ = plan_urls(Some(&manifest), &[], moment);
+            let _ = plan_urls(Some(&outline), &[], moment);
         }
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusty_s3::actions::S3Action;
 use rusty_s3::{Bucket, Credentials};
 use tapedeck_core::config::StoreLocation;
+use tapedeck_core::gather::gather;
 use tapedeck_core::store::{Created, Listed, NewObject, Object, Replaced, Store, StoreError};
 use url::Url;
 
@@ -200,13 +201,9 @@ impl<H: Http> Store for S3Store<H> {
             200 => Ok(Some(Object {
                 etag: answer.etag("get", key)?,
                 modified_ms: None,
-                metadata: answer
-                    .headers
-                    .iter()
-                    .filter_map(|(name, value)| {
-                        Some((name.strip_prefix(METADATA_PREFIX)?.to_owned(), value.clone()))
-                    })
-                    .collect(),
+                metadata: gather(answer.headers.iter().filter_map(|(name, value)| {
+                    Some((name.strip_prefix(METADATA_PREFIX)?.to_owned(), value.clone()))
+                })),
                 body: answer.body,
             })),
             _ if answer.says_no_such_key() => Ok(None),

@@ -41,10 +41,10 @@ pub(super) fn place(json: &[u8], error: &serde_json::Error) -> String {
 
 /// The members of an object or array, each with how one gets to it.
 fn members(value: &str) -> Vec<(String, &RawValue)> {
-    if let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(value) {
+    if let Ok(fields) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(value.as_bytes()) {
         return fields.into_iter().map(|(name, inner)| (format!(".{name}"), inner)).collect();
     }
-    let items = serde_json::from_str::<Vec<&RawValue>>(value).unwrap_or_default();
+    let items = serde_json::from_slice::<Vec<&RawValue>>(value.as_bytes()).unwrap_or_default();
     items.into_iter().enumerate().map(|(i, inner)| (format!("[{i}]"), inner)).collect()
 }
 
