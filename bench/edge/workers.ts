@@ -1,15 +1,25 @@
 // Two Workers in workerd with the same store behind them: the edge as it is built, and the one in JavaScript.
 
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+
+/** The program; its package says where it is, and has no types. */
+const WORKERD: string = createRequire(import.meta.url)("workerd").default;
 
 /** A Worker in a workerd of its own. */
 export interface Running {
   url: string;
+  /** Where its inspector answers. */
+  inspector: string;
   /** Seconds of CPU that its workerd has used, and bytes of memory that it has at most had. */
   usage(): { cpu_s: number; rss_bytes: number; rss_max_bytes: number };
   stop(): Promise<void>;
@@ -48,46 +58,66 @@ export const NOTHING = {
   "nothing.js": Buffer.from('export default { fetch: () => new Response("{}") };'),
 };
 
+/** Of text in a workerd configuration: <https://capnproto.org/language.html>. */
+const quoted = (text: string): string => JSON.stringify(text);
+
+/** One Worker behind one socket, and nothing else: what a development server puts in front would be half of what is measured. */
+function configOf(modules: string[], bindings: Record<string, string>): string {
+  const listed = modules.map(
+    (name) =>
+      `(name = ${quoted(name)}, ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed ${quoted(name)})`,
+  );
+  const bound = Object.entries(bindings).map(
+    ([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`,
+  );
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .main), (name = "internet", network = (allow = ["private"]))],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const main :Workerd.Worker = (
+  compatibilityDate = "2026-07-01",
+  modules = [${listed.join(", ")}],
+  bindings = [${bound.join(", ")}],
+);
+`;
+}
+
 /** Starts a Worker and waits until workerd listens. No request has come to it then. */
 export async function startWorker(
   modules: Record<string, Buffer>,
   bindings: Record<string, string>,
 ): Promise<Running> {
-  const before = workerds();
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modulesRoot: "/",
-      modules: Object.entries(modules).map(([path, contents]) => ({
-        type: path.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
-        path: `/${path}`,
-        contents: path.endsWith(".wasm") ? contents : contents.toString(),
-      })),
-      bindings,
-      compatibilityDate: "2026-07-01",
-      host: "127.0.0.1",
-      port: 0,
-      cf: false,
-      telemetry: { enabled: false },
-      log: new Log(LogLevel.ERROR),
-      // What Workers log is written, and read by nobody.
-      handleStructuredLogs: () => {},
-    } as Parameters<typeof convertV4MiniflareOptions>[0]),
-  );
-  const url = (await miniflare.ready).origin;
-  const pid = workerds().find((pid) => !before.includes(pid));
-  if (pid === undefined) throw new Error("there is no workerd among the children of this process");
-  return { url, usage: () => usage(pid), stop: () => miniflare.dispose() };
-}
-
-/** Children of this process that are workerd. */
-function workerds(): number[] {
-  const listed = execFileSync("ps", ["-o", "pid=,comm=", "--ppid", String(process.pid)], {
-    encoding: "utf8",
+  const folder = mkdtempSync(join(tmpdir(), "tapedeck-bench-"));
+  for (const [name, contents] of Object.entries(modules))
+    writeFileSync(join(folder, name), contents);
+  writeFileSync(join(folder, "config.capnp"), configOf(Object.keys(modules), bindings));
+  const arguments_ = ["serve", "config.capnp", "--control-fd=3", "--inspector-addr=127.0.0.1:0"];
+  const child = spawn(WORKERD, arguments_, {
+    cwd: folder,
+    // What Workers log is written, and read by nobody.
+    stdio: ["ignore", "ignore", "inherit", "pipe"],
   });
-  return listed
-    .split("\n")
-    .filter((line) => line.includes("workerd"))
-    .map((line) => Number.parseInt(line, 10));
+  const ports = new Map<string, number>();
+  for await (const line of createInterface(child.stdio[3] as Readable)) {
+    const { event, socket, port } = JSON.parse(line);
+    ports.set(event === "listen" ? socket : "inspector", port);
+    if (ports.size === 2) break;
+  }
+  const pid = child.pid;
+  if (pid === undefined || ports.size < 2) throw new Error("workerd does not listen");
+  return {
+    url: `http://127.0.0.1:${ports.get("http")}`,
+    inspector: `http://127.0.0.1:${ports.get("inspector")}`,
+    usage: () => usage(pid),
+    stop: async () => {
+      const ended = once(child, "exit");
+      // It would wait for connections that are kept open.
+      child.kill("SIGKILL");
+      await ended;
+      rmSync(folder, { recursive: true });
+    },
+  };
 }
 
 const TICKS_PER_S = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
