@@ -18,7 +18,7 @@ import type { Condition } from "./query.ts";
 const WHOLE_BYTES_MAX = 96 * 1024;
 const FOOTER_BYTES_GUESS = 32 * 1024;
 /** Columns that lie so near each other are read as one. */
-const GAP_BYTES_MAX = 24 * 1024;
+const GAP_BYTES_MAX = 8 * 1024;
 const RUN_BYTES_MAX = 8 * 1024 * 1024;
 const PAGE_INFLATED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -33,6 +33,8 @@ export interface TableFile {
 }
 
 export interface RowGroup {
+  /** Its place in the file. */
+  index: number;
   fromRow: number;
   /** Exclusive. */
   toRow: number;
@@ -87,7 +89,7 @@ export async function openTable(
     ));
   known.set(key, metadata);
   let row = 0;
-  const groups = metadata.row_groups.map((group): RowGroup => {
+  const groups = metadata.row_groups.map((group, index): RowGroup => {
     const fromRow = row;
     row += Number(group.num_rows);
     const column = group.columns.find(
@@ -95,6 +97,7 @@ export async function openTable(
     );
     const { min_value, max_value } = column?.meta_data?.statistics ?? {};
     return {
+      index,
       fromRow,
       toRow: row,
       firstMs: min_value === undefined ? Number.NEGATIVE_INFINITY : Number(min_value),
@@ -102,6 +105,15 @@ export async function openTable(
     };
   });
   return { key, rows: row, groups, buffer, metadata };
+}
+
+/** The greatest number of a column in a row group; the greatest there can be where the file does not tell. */
+export function greatestOf({ metadata }: TableFile, { index }: RowGroup, column: string): number {
+  const chunk = metadata.row_groups[index]?.columns.find(
+    ({ meta_data }) => meta_data?.path_in_schema[0] === column,
+  );
+  const greatest = chunk?.meta_data?.statistics?.max_value;
+  return greatest === undefined ? Number.POSITIVE_INFINITY : Number(greatest);
 }
 
 /** A view of a file for reading `columns`, with only the rows that may satisfy `conditions`, as far as the file's statistics tell. */

@@ -30,8 +30,8 @@ export interface ScanPlan {
   conditions: readonly Condition[];
   /** What is read of the rows that count, beside the time. */
   columns: readonly string[];
-  /** Whether only the number of rows is wanted from now on. */
-  countOnly?: () => boolean;
+  /** Whether of this row group only the number of rows is wanted, if the table tells it without reading. */
+  countOnly?: (file: TableFile, group: RowGroup) => boolean;
 }
 
 /** Rows of one row group that count. */
@@ -99,15 +99,15 @@ async function* scanDay(
   };
   for (let at = 0; at < units.length; at += AT_ONCE) {
     const turn = units.slice(at, at + AT_ONCE);
-    const isCounted = (group: RowGroup) =>
-      plan.countOnly?.() === true &&
+    const isCounted = (file: TableFile, group: RowGroup) =>
       plan.conditions.length === 0 &&
       winners === null &&
       group.firstMs >= fromMs &&
-      group.lastMs < toMs;
+      group.lastMs < toMs &&
+      plan.countOnly?.(file, group) === true;
     const batches = await Promise.all(
       turn.map(async ({ file, group }) =>
-        isCounted(group)
+        isCounted(file, group)
           ? [counted(file, group, dayMs)]
           : scanGroup(file, group, await scanOf(file), plan, winners, dayMs),
       ),
@@ -133,7 +133,9 @@ async function scanGroup(
   dayMs: number,
 ): Promise<Found[]> {
   const { time } = TABLES[plan.table];
-  const deciding = [...new Set([time, ...plan.conditions.map(({ column }) => column)])];
+  const isWithin = group.firstMs >= plan.fromMs && group.lastMs < plan.toMs;
+  const deciding = [...new Set(plan.conditions.map(({ column }) => column))];
+  if (deciding.length === 0 || !isWithin) deciding.push(time);
   const found: Found[] = [];
   const ranges = scan.ranges.filter(
     ({ rowStart, rowEnd }) => rowStart >= group.fromRow && rowEnd <= group.toRow,
@@ -145,8 +147,10 @@ async function scanGroup(
     let columns = await readColumns(file.key, scan, first, rowStart, rowEnd);
     const indexes: number[] = [];
     for (let i = 0; i < rowEnd - rowStart; i++) {
-      const atMs = Number(columns[time]?.[i]);
-      if (!(atMs >= plan.fromMs && atMs < plan.toMs)) continue;
+      if (!isWithin) {
+        const atMs = Number(columns[time]?.[i]);
+        if (!(atMs >= plan.fromMs && atMs < plan.toMs)) continue;
+      }
       if (
         !plan.conditions.every((condition) => satisfies(columns[condition.column]?.[i], condition))
       )
@@ -155,13 +159,26 @@ async function scanGroup(
       indexes.push(i);
     }
     if (indexes.length === 0) continue;
-    const missing = plan.columns.filter((column) => !(column in columns));
+    const missing = [...new Set([time, ...plan.columns])].filter((column) => !(column in columns));
+    let [firstRow, kept] = [rowStart, indexes];
     if (missing.length > 0) {
-      columns = { ...columns, ...(await readColumns(file.key, scan, missing, rowStart, rowEnd)) };
+      // Of these only the pages with rows that count.
+      const from = indexes[0] as number;
+      const to = (indexes.at(-1) as number) + 1;
+      const start = rowStart + from;
+      const read = await readColumns(file.key, scan, missing, start, rowStart + to);
+      const cut = Object.entries(columns).map(([name, column]) => [name, part(column, from, to)]);
+      columns = { ...Object.fromEntries(cut), ...read };
+      firstRow = start;
+      kept = indexes.map((index) => index - from);
     }
-    found.push({ file, columns, indexes, firstRow: rowStart, count: indexes.length, dayMs });
+    found.push({ file, columns, indexes: kept, firstRow, count: kept.length, dayMs });
   }
   return found;
+}
+
+function part(column: ArrayLike<unknown>, from: number, to: number): ArrayLike<unknown> {
+  return Array.prototype.slice.call(column, from, to);
 }
 
 /** Whether two files may have rows of one key: they do not if they follow each other in the table's order. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { FileMetaData } from "hyparquet";
 import { describe, expect, it } from "vitest";
 import {
@@ -23,8 +24,11 @@ import {
 const NOW_MS = Date.parse("2026-11-20T15:30:00Z");
 const TIMES = { fromMs: NOW_MS - 7 * 86_400_000, toMs: NOW_MS };
 
-function tablesOf(stored: readonly StoredTable[]): Tables & { reads: () => number } {
+function tablesOf(
+  stored: readonly StoredTable[],
+): Tables & { reads: () => number; bytesOf: (key: string) => number } {
   let [bytes, reads] = [0, 0];
+  const ofFiles = new Map<string, number>();
   const bodies = new Map(stored.map(({ key, body }) => [key, body]));
   const known = new Map<string, FileMetaData>();
   return {
@@ -37,6 +41,7 @@ function tablesOf(stored: readonly StoredTable[]): Tables & { reads: () => numbe
     })),
     bytesRead: () => bytes,
     reads: () => reads,
+    bytesOf: (key) => ofFiles.get(key) ?? 0,
     open: ({ key, bytes: length, table }) =>
       openTable(
         key,
@@ -46,6 +51,7 @@ function tablesOf(stored: readonly StoredTable[]): Tables & { reads: () => numbe
             reads++;
             const part = (bodies.get(key) as Uint8Array).slice(from, to);
             bytes += part.length;
+            ofFiles.set(key, (ofFiles.get(key) ?? 0) + part.length);
             return part.buffer as ArrayBuffer;
           },
         },
@@ -132,6 +138,35 @@ describe("sessions", () => {
     const durations = found.rows.map((row) => Number(row.duration_ms));
     expect(durations).toEqual([...durations].sort((a, b) => b - a));
     expect(found.complete).toBe(true);
+  });
+
+  it("that none of the first can be are counted, and not read", async () => {
+    const ofDay = (daysAgo: number, longestMs: number) => {
+      const startedMs = NOW_MS - daysAgo * 86_400_000;
+      const rows = Array.from({ length: 8_000 }, (_, n) => ({
+        session: createHash("sha256").update(`${daysAgo} ${n}`).digest("hex").slice(0, 32),
+        started_ms: startedMs - n,
+        duration_ms: longestMs - n,
+        entry_url: `https://shop.example/${n}`,
+        core: 1,
+        config: 1,
+        chunks: 1,
+      }));
+      return storedTable("shop", "sessions", dayOf(startedMs), rows, "l1");
+    };
+    const [newer, older] = [ofDay(1, 1_000_000), ofDay(3, 900_000)];
+    const tables = tablesOf([newer, older]);
+    const query = parseQuery("sessions", "sort=duration_ms");
+    const found = await last(findSessions(tables, query, TIMES, 50));
+    expect(found).toMatchObject({ count: 16_000, complete: true });
+    expect(found.rows[49]).toMatchObject({ duration_ms: 999_951 });
+    expect(found.rows[49]?.entry_url).toBe("https://shop.example/49");
+    expect(tables.bytesOf(older.key)).toBeLessThan(older.body.length / 4);
+    // The other way round it has to be.
+    const oldest = ofDay(5, 2_000_000);
+    const all = tablesOf([newer, oldest]);
+    const longest = await last(findSessions(all, query, TIMES, 50));
+    expect(longest.rows[0]).toMatchObject({ duration_ms: 2_000_000 });
   });
 
   it("count once with their latest revision, in whichever file it lies", async () => {

@@ -1,7 +1,7 @@
 /** The questions of the screens, answered step by step from the tables. */
 
 import type { IndexFile } from "./files.ts";
-import { readColumns, scanTable, type TableFile } from "./parquet.ts";
+import { greatestOf, type RowGroup, readColumns, scanTable, type TableFile } from "./parquet.ts";
 import { type Condition, conditionsOf, type Query } from "./query.ts";
 import { type Batch, type Opener, scanRows } from "./scan.ts";
 
@@ -115,9 +115,15 @@ export async function* findSessions(
     ...times,
     conditions,
     columns,
-    // A trend by hours needs each row's time.
-    countOnly: () => settled && trend.stepMs === DAY_MS,
+    // A trend by hours needs each row's time. Where another column sorts, none of a row group's rows is shown if its greatest value is too small.
+    countOnly: (file: TableFile, group: RowGroup) => {
+      if (trend.stepMs !== DAY_MS) return false;
+      if (byTime) return settled;
+      const last = hits[rowsMax];
+      return last !== undefined && greatestOf(file, group, query.sort) < last.sort;
+    },
   };
+  const details = rowReader(SESSION_COLUMNS);
   const answer = (complete: boolean): SessionsFound => ({
     rows: shown,
     more: hits.length > rowsMax || count > rowsMax,
@@ -139,16 +145,17 @@ export async function* findSessions(
     const enough = hits.length > rowsMax && (hits[rowsMax - 1]?.atMs ?? 0) >= restBeforeMs;
     if (byTime && enough && !settled) {
       settled = true;
-      shown = await rowsOf(hits.slice(0, rowsMax), SESSION_COLUMNS);
+      shown = await details(hits.slice(0, rowsMax));
       yield answer(false);
     } else if (performance.now() - told > TELL_MS) {
-      if (!settled) shown = await rowsOf(hits.slice(0, rowsMax), SESSION_COLUMNS);
+      // In another order than that of time any row may still come first: what is shown meanwhile is read once.
+      if (!settled && (byTime || shown.length === 0)) shown = await details(hits.slice(0, rowsMax));
       yield answer(false);
       told = performance.now();
     }
     if (settled && tables.bytesRead() > COUNT_BYTES_MAX) return;
   }
-  if (!settled) shown = await rowsOf(hits.slice(0, rowsMax), SESSION_COLUMNS);
+  if (!settled) shown = await details(hits.slice(0, rowsMax));
   yield answer(true);
 }
 
@@ -163,6 +170,21 @@ function hitOf(batch: Batch, index: number, timeColumn: string, sortColumn: stri
   };
 }
 
+/** Rows with `columns`, in the order of what is asked for. Each is read once, however often it is asked for. */
+function rowReader(columns: readonly string[]): (hits: readonly Hit[]) => Promise<Row[]> {
+  const known = new Map<string, Row>();
+  const name = ({ file, row }: Hit) => `${file.key} ${row}`;
+  return async (hits) => {
+    const missing = hits.filter((hit) => !known.has(name(hit)));
+    const read = await rowsOf(missing, columns);
+    for (const [index, hit] of missing.entries()) known.set(name(hit), read[index] as Row);
+    return hits.map((hit) => known.get(name(hit)) as Row);
+  };
+}
+
+/** Rows that lie no further from each other are read together: about a page of a column. */
+const NEAR_ROWS = 1_000;
+
 /** `columns` of some rows, in their order. What lies near each other in a file is read together. */
 async function rowsOf(hits: readonly Hit[], columns: readonly string[]): Promise<Row[]> {
   const rows = new Map<Hit, Row>();
@@ -174,18 +196,21 @@ async function rowsOf(hits: readonly Hit[], columns: readonly string[]): Promise
       await Promise.all(
         file.groups.map(async ({ fromRow, toRow }) => {
           const within = own.filter(({ row }) => row >= fromRow && row < toRow);
-          if (within.length === 0) return;
-          const start = Math.min(...within.map(({ row }) => row));
-          const end = Math.max(...within.map(({ row }) => row)) + 1;
-          const read = await readColumns(file.key, scan, columns, start, end);
-          for (const hit of within) {
-            rows.set(
-              hit,
-              Object.fromEntries(
-                columns.map((column) => [column, plain(read[column]?.[hit.row - start])]),
-              ),
-            );
-          }
+          await Promise.all(
+            near(within).map(async (some) => {
+              const start = some[0]?.row ?? fromRow;
+              const end = (some.at(-1)?.row ?? fromRow) + 1;
+              const read = await readColumns(file.key, scan, columns, start, end);
+              for (const hit of some) {
+                rows.set(
+                  hit,
+                  Object.fromEntries(
+                    columns.map((column) => [column, plain(read[column]?.[hit.row - start])]),
+                  ),
+                );
+              }
+            }),
+          );
         }),
       );
     }),
@@ -194,6 +219,17 @@ async function rowsOf(hits: readonly Hit[], columns: readonly string[]): Promise
     const row = rows.get(hit);
     return row === undefined ? [] : [row];
   });
+}
+
+/** Rows by where they lie: those of each part follow each other closely. */
+function near(hits: readonly Hit[]): Hit[][] {
+  const parts: Hit[][] = [];
+  for (const hit of [...hits].sort((a, b) => a.row - b.row)) {
+    const last = parts.at(-1);
+    if (last !== undefined && hit.row - (last.at(-1)?.row ?? 0) < NEAR_ROWS) last.push(hit);
+    else parts.push([hit]);
+  }
+  return parts;
 }
 
 /** Numbers of 64 bits in a table are counts and times: none is beyond what a number holds exactly. */
@@ -251,6 +287,7 @@ export async function* findGroups(
 ): AsyncGenerator<GroupsFound> {
   const trend = emptyTrend(times);
   const groups = new Map<string, Gathered>();
+  const details = rowReader(ERROR_COLUMNS);
   let count = 0;
   let told = performance.now();
   const answer = async (complete: boolean): Promise<GroupsFound> => {
@@ -258,10 +295,7 @@ export async function* findGroups(
       ([, a], [, b]) => groupSort(query.sort, b) - groupSort(query.sort, a),
     );
     const top = sorted.slice(0, groupsMax);
-    const latest = await rowsOf(
-      top.map(([, { latest }]) => latest),
-      ERROR_COLUMNS,
-    );
+    const latest = await details(top.map(([, { latest }]) => latest));
     return {
       groups: top.map(([fingerprint, group], index) => ({
         fingerprint,
@@ -364,6 +398,7 @@ export async function* findGroup(
   times: Times,
   fingerprint: string,
 ): AsyncGenerator<GroupFound> {
+  const details = rowReader(EVENT_COLUMNS);
   const trend = emptyTrend(times);
   const [users, sessions] = [new Set<string>(), new Map<string, Hit>()];
   const shares = Object.fromEntries(SHARED.map((column) => [column, new Map<string, number>()]));
@@ -383,7 +418,7 @@ export async function* findGroup(
       shares: Object.fromEntries(
         SHARED.map((column) => [column, sharesOf(shares[column] as Map<string, number>)]),
       ) as GroupFound["shares"],
-      latest: await rowsOf(latest, EVENT_COLUMNS),
+      latest: await details(latest),
     };
   };
   const isIt: Condition = { column: "fingerprint", match: "is", values: [fingerprint] };
