@@ -20,8 +20,8 @@ use tapedeck_indexer::parquet_file::encode_file;
 /// 2023-11-14T00:00:00Z, as in the spec's examples.
 const FIRST_DAY_MS: i64 = 1_699_920_000_000;
 const DAY_MS: i64 = 86_400_000;
-/// Most sessions of one file: what compaction folds at once.
-const SESSIONS_A_FILE: usize = 50_000;
+/// Most sessions of one file: of these some 12 MB, and compaction folds 16 MB at once.
+const SESSIONS_A_FILE: usize = 250_000;
 
 const AGENTS: [&str; 5] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
@@ -23,6 +23,18 @@ pub const GROUP_ROWS_MAX: usize = 10_000;
 
 /// Rows of a page of a column, so that its index can tell pages apart.
 const PAGE_ROWS_MAX: usize = 1_000;
+
+/// Texts that are another in almost every row: a dictionary of them would be the column once more, and to read one row is to read it whole.
+const DISTINCT: [(&str, &str); 5] = [
+    ("session", "session"),
+    ("page", "page"),
+    ("hash", "hash"),
+    ("trace", "trace"),
+    ("users", "users.list.element"),
+];
+
+/// Largest dictionary of a column of a row group, in bytes. Whoever reads one row reads it too.
+const DICTIONARY_BYTES_MAX: usize = 16 * 1024;
 
 /// The form of the files.
 const VERSION: &str = "1";
@@ -101,6 +113,7 @@ fn properties(table: Table, level: Level, rows: usize) -> Result<WriterPropertie
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_data_page_row_count_limit(PAGE_ROWS_MAX)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         // Its default names the library's version, and a new library would give other files for the same rows.
         .set_created_by("tapedeck".to_owned())
         .set_key_value_metadata(Some(vec![version]));
@@ -110,9 +123,21 @@ fn properties(table: Table, level: Level, rows: usize) -> Result<WriterPropertie
                 properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Page);
         }
     }
+    let numbers = table.columns().filter(|column| matches!(column.kind, Kind::Time | Kind::Long));
+    for column in numbers {
+        let path = ColumnPath::from(column.name);
+        properties = properties
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+    }
+    for (name, path) in DISTINCT {
+        if table.position(name).is_some() {
+            properties = properties.set_column_dictionary_enabled(path_of(path), false);
+        }
+    }
     for (name, path) in FILTERED {
         if level == Level::L1 && table.position(name).is_some() {
-            let path = ColumnPath::new(path.split('.').map(str::to_owned).collect());
+            let path = path_of(path);
             let distinct = rows.clamp(1, GROUP_ROWS_MAX) as u64;
             properties = properties
                 .set_column_bloom_filter_enabled(path.clone(), true)
@@ -121,6 +146,10 @@ fn properties(table: Table, level: Level, rows: usize) -> Result<WriterPropertie
         }
     }
     Ok(properties.build())
+}
+
+fn path_of(path: &str) -> ColumnPath {
+    ColumnPath::new(path.split('.').map(str::to_owned).collect())
 }
 
 fn schema(table: Table) -> Result<Type, ParquetError> {

@@ -12,7 +12,7 @@ pub const FILES_MIN: usize = 64;
 /// Most bytes of files read for one new file: with all its rows in memory, some 300 MB.
 pub const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// `l1` files smaller than this are folded again, once there are [`SMALL_MIN`].
+/// `l1` files smaller than this are folded again also by themselves, once there are [`SMALL_MIN`].
 const SMALL_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How many small `l1` files are too many.
@@ -62,20 +62,22 @@ pub fn plan_fold(files: &[Listed], replaced: &BTreeSet<String>) -> Option<Fold> 
         files.sort_by(|a, b| a.key.cmp(&b.key));
         files
     };
-    let (fresh, large) = (level("/l0/"), level("/l1/"));
-    let small: Vec<&Listed> = large.into_iter().filter(|file| file.bytes < SMALL_BYTES).collect();
-    let mut chosen = Vec::new();
-    if fresh.len() >= FILES_MIN {
-        chosen.extend(fresh);
+    let (fresh, mut large) = (level("/l0/"), level("/l1/"));
+    let is_fresh = fresh.len() >= FILES_MIN;
+    let is_scattered = large.iter().filter(|file| file.bytes < SMALL_BYTES).count() >= SMALL_MIN;
+    let mut chosen: Vec<&Listed> = Vec::new();
+    if is_fresh {
+        // Whatever wrote a file that large, it is no small one.
+        chosen.extend(fresh.into_iter().filter(|file| file.bytes <= INPUT_BYTES_MAX / 4));
     }
-    if small.len() >= SMALL_MIN {
-        chosen.extend(small);
+    if is_fresh || is_scattered {
+        // With them what was folded before, as long as there is room: readers of files that overlap have to compare the keys of all rows.
+        large.sort_by_key(|file| file.bytes);
+        chosen.extend(large);
     }
     let mut bytes = 0;
     let mut keys: Vec<String> = chosen
         .into_iter()
-        // Whatever wrote a file that large, it is no small one.
-        .filter(|file| file.bytes <= INPUT_BYTES_MAX / 4)
         .take_while(|file| {
             bytes += file.bytes;
             bytes <= INPUT_BYTES_MAX
@@ -109,7 +111,7 @@ mod tests {
         check(&[], 0);
         check(&files("l0", FILES_MIN - 1, 1000), 0);
         check(&files("l0", FILES_MIN, 1000), FILES_MIN);
-        check(&[files("l0", FILES_MIN, 1000), files("l1", 3, 1000)].concat(), FILES_MIN);
+        check(&[files("l0", FILES_MIN, 1000), files("l1", 3, 1000)].concat(), FILES_MIN + 3);
         check(&files("l1", SMALL_MIN, 1000), SMALL_MIN);
         check(&files("l1", SMALL_MIN, SMALL_BYTES), 0);
     }
@@ -125,6 +127,9 @@ mod tests {
     fn memory_is_bounded() {
         check(&files("l0", 200, INPUT_BYTES_MAX / 100), 100);
         check(&files("l0", 100, INPUT_BYTES_MAX), 0);
+        // The smallest of them first, for which there is room.
+        let folded = [files("l0", FILES_MIN, 1000), files("l1", 3, INPUT_BYTES_MAX * 2 / 5)].concat();
+        check(&folded, FILES_MIN + 2);
         check(&[files("l0", 100, 1000), files("l1", 100, INPUT_BYTES_MAX)].concat(), 100);
     }
 
