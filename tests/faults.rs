@@ -14,10 +14,8 @@ use tapedeck_local::mapping::{Mapping, MappingConfig};
 use tapedeck_local::queue::{Queue, QueueConfig};
 use tapedeck_local::s3::{Condition, Content};
 use tapedeck_tests::fault_proxy::{Fault, FaultProxy};
-use tapedeck_tests::recording::{Recorded, chunk, manifest_of, session};
+use tapedeck_tests::recording::{PAGE, Recorded, chunk, manifest_of, session};
 use tapedeck_tests::{Stack, eventually};
-
-const PAGE: &str = "a1B2c3D4";
 
 /// Batches soon enough for tests, and large enough to be a batch.
 fn feed(queue: &Queue, function: &Function, batch_max: usize) -> Mapping {
@@ -71,8 +69,8 @@ async fn every_request(fault: Fault) {
             killer.abort();
         }
         if !proxy.has_struck() {
-            // Chunk, manifest and tombstone are read and the manifest is written, then the config is read and rows are written: of
-            // three tables with the first chunk, of errors with the second.
+            // Manifest, config, chunk and tombstone are read and the manifest is written, then rows are: of three tables with the first
+            // chunk, of errors with the second.
             assert_eq!(nth, 8 + 6);
             return;
         }
@@ -200,7 +198,8 @@ async fn killed_at_random_moments() {
     let mut random = fastrand::Rng::with_seed(seed);
     // A message is received again after each kill, and none of them is to blame.
     let stack = Stack::start(QueueConfig { receives_max: 100_000, ..QueueConfig::default() }).await;
-    let patient = [("TAPEDECK_RECEIVES_MAX", "100000"), ("TAPEDECK_HOP_S", "1")];
+    let patient =
+        [("TAPEDECK_RECEIVES_MAX", "100000"), ("TAPEDECK_HOP_S", "2"), ("TAPEDECK_MERGE_EVERY_S", "1")];
     let function = stack.indexer_with(&stack.server.endpoint(), 2, &patient);
     let _mapping = feed(&stack.queue, &function, 10);
     let begun = std::time::Instant::now();

@@ -11,11 +11,8 @@ use tapedeck_core::store::{NewObject, Store as _};
 use tapedeck_local::lambda::{Function, InvokeError};
 use tapedeck_local::mapping::{Mapping, MappingConfig};
 use tapedeck_local::queue::{Depth, QueueConfig};
-use tapedeck_tests::recording::{Recorded, chunk, manifest_of, project, session};
+use tapedeck_tests::recording::{OTHER_PAGE, PAGE, Recorded, chunk, manifest_of, project, session};
 use tapedeck_tests::{BUCKET, Stack, eventually};
-
-const PAGE: &str = "a1B2c3D4";
-const OTHER_PAGE: &str = "Zz9Yy8Xx";
 
 /// A bucket, and an indexer that is called by hand.
 struct Fixture {

@@ -23,11 +23,8 @@ use tapedeck_local::mapping::{Mapping, MappingConfig};
 use tapedeck_local::queue::QueueConfig;
 use tapedeck_local::s3::{Condition, Content};
 use tapedeck_local::schedule::call;
-use tapedeck_tests::recording::{Recorded, chunk, manifest_of, project, session};
+use tapedeck_tests::recording::{OTHER_PAGE, PAGE, Recorded, chunk, manifest_of, project, session};
 use tapedeck_tests::{BUCKET, Stack, eventually};
-
-const PAGE: &str = "a1B2c3D4";
-const OTHER_PAGE: &str = "Zz9Yy8Xx";
 
 struct Fixture {
     stack: Stack,

@@ -18,12 +18,9 @@ use tapedeck_core::tape::Tape;
 use tapedeck_indexer::parquet_file::decode_file;
 use tapedeck_local::mapping::{Mapping, MappingConfig};
 use tapedeck_local::queue::QueueConfig;
-use tapedeck_tests::recording::{Recorded, chunk, project, session};
+use tapedeck_tests::recording::{OTHER_PAGE, PAGE, Recorded, chunk, project, session};
 use tapedeck_tests::{BUCKET, REGION, Stack, built, eventually};
 use tokio::process::Command;
-
-const PAGE: &str = "a1B2c3D4";
-const OTHER_PAGE: &str = "Zz9Yy8Xx";
 
 /// A bucket, and the program that works on it with its owner's access key.
 struct Fixture {
@@ -159,6 +156,9 @@ async fn a_session_moves_to_another_bucket() {
         assert_eq!(rows(&to, table).await, rows(&from, table).await, "{table}");
     }
     assert_eq!(rows(&to, Table::Errors).await.len(), chunks.len(), "an error each");
+    let usage = to.objects("usage/").await;
+    assert_eq!(usage, from.objects("usage/").await, "of the days on which it was recorded");
+    assert_eq!(usage.len(), 2);
 
     // Again, and there is nothing more.
     let before = to.objects("").await;

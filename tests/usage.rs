@@ -8,10 +8,9 @@ use tapedeck_core::manifest::set_of;
 use tapedeck_core::store::{NewObject, Store as _};
 use tapedeck_local::lambda::Function;
 use tapedeck_local::queue::QueueConfig;
-use tapedeck_tests::recording::{Recorded, chunk, project, session};
+use tapedeck_tests::recording::{PAGE, Recorded, chunk, project, session};
 use tapedeck_tests::{BUCKET, Stack};
 
-const PAGE: &str = "a1B2c3D4";
 const DAY: &str = "usage/demo/2023-11-14.json";
 const HOUR: &str = "usage/demo/2023-11-14/22.json";
 

@@ -20,8 +20,8 @@ use crate::merge::{Merged, Patience};
 use crate::metrics::Counts;
 use crate::outbox::Outbox;
 use crate::rows::rows_of_chunks;
-use crate::rules::ProjectRules;
-use crate::sessions::merge_chunks;
+use crate::rules::KnownRules;
+use crate::sessions::{ChunksError, MergedChunks, receive_chunks};
 use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::tables::write_tables;
@@ -110,16 +110,23 @@ pub struct Means<'a, F, O> {
     pub patience: Patience,
     /// When to stop.
     pub deadline: Deadline,
+    /// The clock: Unix milliseconds.
+    pub now_ms: fn() -> i64,
 }
 
 impl<'a, S: OwnedStore, F: Fn(&str) -> S, O: Outbox> Means<'a, F, O> {
-    fn shell(&self, bucket: &str) -> Shell<'a, S, O> {
+    fn shell<'b>(&self, bucket: &str, rules: &'b KnownRules) -> Shell<'b, S, O>
+    where
+        'a: 'b,
+    {
         Shell {
             store: (self.store_of)(bucket),
             outbox: self.outbox,
             settings: self.settings,
             patience: self.patience,
             deadline: self.deadline,
+            now_ms: self.now_ms,
+            rules,
         }
     }
 }
@@ -278,7 +285,25 @@ fn sort(
 struct Found {
     rows: TableRows,
     usage: Counted,
+    /// By project: what may be counted, and how many bytes came with these messages.
+    admitted: BTreeMap<ProjectId, (Counted, u64)>,
     units: Vec<Unit>,
+}
+
+impl Found {
+    /// Notes what was merged, and what of it may be counted.
+    fn take(&mut self, merged: &MergedChunks, counts: &mut Counts) {
+        counts.deferred += merged.deferred as u64;
+        counts.gone += merged.gone as u64;
+        counts.damaged += merged.damaged.len() as u64;
+        counts.written += u64::from(merged.merged == Merged::Written);
+        counts.refused += u64::from(merged.merged == Merged::Refused);
+        if let (Some(manifest), false) = (&merged.manifest, merged.merged == Merged::Refused) {
+            let admitted = self.admitted.entry(manifest.project.clone()).or_default();
+            admitted.0.insert(manifest);
+            admitted.1 += merged.summaries.iter().map(|read| read.facts.bytes).sum::<u64>();
+        }
+    }
 }
 
 /// Does all of it. Returns what is not done, each with the reason, which is logged too.
@@ -288,43 +313,35 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
     counts: &mut Counts,
 ) -> BTreeMap<Unit, Failure> {
     let mut failed = BTreeMap::new();
-    let (mut sessions, tasks) = sort(units, &means.settings.bucket, &mut failed, counts);
+    let (sessions, tasks) = sort(units, &means.settings.bucket, &mut failed, counts);
     counts.sessions = sessions.len() as u64;
+    let buckets = sessions.keys().map(|(bucket, ..)| bucket).chain(tasks.values().map(|(bucket, _)| bucket));
+    let rules: BTreeMap<String, KnownRules> =
+        buckets.map(|bucket| (bucket.clone(), KnownRules::default())).collect();
+    let mut found: BTreeMap<String, Found> = BTreeMap::new();
 
-    let rules = Box::pin(rules_of(&mut sessions, means, &mut failed)).await;
-    let mut reads = stream::iter(sessions)
+    let mut receipts = stream::iter(sessions)
         .map(|((bucket, project, session), chunks)| {
-            let rules = &rules[&(bucket.clone(), project.clone())];
+            let rules = &rules[&bucket];
             async move {
                 if means.deadline.is_near() {
-                    return (bucket, chunks, rules, None);
+                    return (bucket, chunks, None);
                 }
                 let keys: Vec<ChunkKey> = chunks.iter().map(|(_, key)| key.clone()).collect();
-                let shell = means.shell(&bucket);
+                let shell = means.shell(&bucket, rules);
                 // On the heap: the SDK's futures are large, and nest deeply.
-                let merged = Box::pin(merge_chunks(&shell, &project, &session, &keys, rules)).await;
-                (bucket, chunks, rules, Some(merged))
+                let merged = Box::pin(receive(&shell, &project, &session, &keys)).await;
+                (bucket, chunks, Some(merged))
             }
         })
         .buffer_unordered(SESSIONS_AT_ONCE);
-    let mut found: BTreeMap<String, Found> = BTreeMap::new();
-    // By bucket and project: what may be counted, and how many bytes came with these messages.
-    let mut usage: BTreeMap<(String, ProjectId), (Counted, u64)> = BTreeMap::new();
-    while let Some((bucket, chunks, rules, merged)) = reads.next().await {
+    while let Some((bucket, chunks, merged)) = receipts.next().await {
         match merged {
-            Some(Ok(merged)) => {
-                counts.gone += merged.gone as u64;
-                counts.damaged += merged.damaged as u64;
-                counts.written += u64::from(merged.merged == Merged::Written);
-                counts.refused += u64::from(merged.merged == Merged::Refused);
-                if let (Some(manifest), false) = (&merged.manifest, merged.merged == Merged::Refused) {
-                    let usage = usage.entry((bucket.clone(), manifest.project.clone())).or_default();
-                    usage.0.insert(manifest);
-                    usage.1 += merged.summaries.iter().map(|read| read.facts.bytes).sum::<u64>();
-                    let found = found.entry(bucket).or_default();
-                    found.rows.extend(rows_of_chunks(manifest, &merged.summaries, &rules.rows));
-                    found.units.extend(chunks.iter().map(|(unit, _)| unit.clone()));
-                }
+            Some(Ok((merged, rows))) => {
+                let found = found.entry(bucket).or_default();
+                found.take(&merged, counts);
+                found.rows.extend(rows);
+                found.units.extend(chunks.iter().map(|(unit, _)| unit.clone()));
                 for (key, error) in merged.failed {
                     let unit = chunks.iter().find(|(_, known)| *known == key).map(|(unit, _)| unit.clone());
                     if let Some(unit) = unit {
@@ -345,30 +362,89 @@ async fn work_on<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
             }
         }
     }
-    drop(reads);
-    for (of_project, (counted, bytes)) in usage {
-        if is_counted_now(rules[&of_project].budget.as_ref(), bytes, fastrand::f64()) {
-            found.entry(of_project.0).or_default().usage.extend(counted);
-        }
-    }
+    drop(receipts);
 
-    for (unit, (bucket, task)) in tasks {
-        if means.deadline.is_near() {
-            late(&mut failed, unit);
-            continue;
-        }
-        let found = found.entry(bucket.clone()).or_default();
-        match Box::pin(carry_out(&means.shell(&bucket), &task, counts, &mut found.usage)).await {
-            Ok(rows) => {
-                found.rows.extend(rows);
-                found.units.push(unit);
+    // Looks wait for the store most of the time. Other tasks work on many objects each, one after the other.
+    let (looks, others): (Vec<_>, Vec<_>) =
+        tasks.into_iter().partition(|(_, (_, task))| matches!(task, Task::End { .. }));
+    for (tasks, at_once) in [(looks, SESSIONS_AT_ONCE), (others, 1)] {
+        let mut works = stream::iter(tasks)
+            .map(|(unit, (bucket, task))| {
+                let rules = &rules[&bucket];
+                async move {
+                    if means.deadline.is_near() {
+                        return (unit, bucket, None);
+                    }
+                    let shell = means.shell(&bucket, rules);
+                    let done = Box::pin(carry_out(&shell, &task)).await;
+                    (unit, bucket, Some(done))
+                }
+            })
+            .buffer_unordered(at_once);
+        while let Some((unit, bucket, done)) = works.next().await {
+            counts.tasks += u64::from(done.is_some());
+            match done {
+                Some(Ok(done)) => {
+                    let found = found.entry(bucket).or_default();
+                    if let Some(merged) = &done.merged {
+                        found.take(merged, counts);
+                    }
+                    counts.ended += u64::from(done.is_end);
+                    found.rows.extend(done.rows);
+                    found.usage.extend(done.usage);
+                    found.units.push(unit);
+                }
+                Some(Err(error)) => fail(&mut failed, unit, chain(&error), false),
+                None => late(&mut failed, unit),
             }
-            Err(error) => fail(&mut failed, unit, chain(&error), false),
         }
     }
+    count(&mut found, &rules, means, &mut failed).await;
     write(found, means, counts, &mut failed).await;
     counts.failed = failed.len() as u64;
     failed
+}
+
+/// Takes the chunks of a session, and returns with what became of them the rows that they bring.
+async fn receive<S: OwnedStore, O: Outbox>(
+    shell: &Shell<'_, S, O>,
+    project: &ProjectId,
+    session: &SessionId,
+    keys: &[ChunkKey],
+) -> Result<(MergedChunks, TableRows), ChunksError> {
+    let merged = receive_chunks(shell, project, session, keys).await?;
+    let rows = match &merged.manifest {
+        Some(manifest) if merged.merged != Merged::Refused => {
+            let rules = shell.rules.of(&shell.store, project).await?;
+            rows_of_chunks(manifest, &merged.summaries, &rules.rows)
+        }
+        _ => TableRows::new(),
+    };
+    Ok((merged, rows))
+}
+
+/// Decides what of that which was admitted is counted now.
+async fn count<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
+    found: &mut BTreeMap<String, Found>,
+    rules: &BTreeMap<String, KnownRules>,
+    means: &Means<'_, F, O>,
+    failed: &mut BTreeMap<Unit, Failure>,
+) {
+    for (bucket, found) in found {
+        for (project, (counted, bytes)) in std::mem::take(&mut found.admitted) {
+            match rules[bucket].of(&(means.store_of)(bucket), &project).await {
+                Ok(rules) if is_counted_now(rules.budget.as_ref(), bytes, fastrand::f64()) => {
+                    found.usage.extend(counted);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    for unit in &found.units {
+                        fail(failed, unit.clone(), chain(&error), false);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Writes rows and usage of each bucket. Where that fails, everything that they came of has to come again.
@@ -378,8 +454,8 @@ async fn write<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
     counts: &mut Counts,
     failed: &mut BTreeMap<Unit, Failure>,
 ) {
-    for (bucket, Found { rows, usage, units }) in found {
-        let store = means.shell(&bucket).store;
+    for (bucket, Found { rows, usage, units, .. }) in found {
+        let store = (means.store_of)(&bucket);
         let tables = Box::pin(write_tables(&store, &rows)).await;
         let usage = Box::pin(write_usage(&store, &usage, means.patience)).await;
         counts.files += tables.as_ref().map_or(0, |keys| keys.len() as u64);
@@ -391,34 +467,6 @@ async fn write<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
             }
         }
     }
-}
-
-/// The rules of all projects that sessions are of. Sessions of a project whose rules cannot be read fail, and are left out.
-async fn rules_of<S: OwnedStore, F: Fn(&str) -> S, O: Outbox>(
-    sessions: &mut Sessions,
-    means: &Means<'_, F, O>,
-    failed: &mut BTreeMap<Unit, Failure>,
-) -> BTreeMap<(String, ProjectId), ProjectRules> {
-    let places: BTreeSet<(String, ProjectId)> =
-        sessions.keys().map(|(bucket, project, _)| (bucket.clone(), project.clone())).collect();
-    let mut rules = BTreeMap::new();
-    for (bucket, project) in places {
-        match ProjectRules::read(&(means.store_of)(&bucket), &project).await {
-            Ok(found) => {
-                rules.insert((bucket, project), found);
-            }
-            Err(error) => {
-                let reason = chain(&error);
-                let of_project = |at: &(String, ProjectId, SessionId)| at.0 == bucket && at.1 == project;
-                for (_, chunks) in sessions.extract_if(.., |at, _| of_project(at)) {
-                    for (unit, _) in chunks {
-                        fail(failed, unit, reason.clone(), false);
-                    }
-                }
-            }
-        }
-    }
-    rules
 }
 
 fn fail(failed: &mut BTreeMap<Unit, Failure>, unit: Unit, reason: String, is_final: bool) {

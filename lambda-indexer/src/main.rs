@@ -3,8 +3,12 @@
 //! `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL_SQS` name other services than AWS's. `RUST_LOG` sets what is logged, `info` unless
 //! told.
 
+// The SDK's futures nest deeply, and here all of them come together.
+#![recursion_limit = "256"]
+
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
+use tapedeck_indexer::clock::now_ms;
 use tapedeck_indexer::deadline::Deadline;
 use tapedeck_indexer::invocation::{Means, invoke};
 use tapedeck_indexer::merge::Patience;
@@ -30,6 +34,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             settings,
             patience: Patience::default(),
             deadline: Deadline::at_ms(event.context.deadline),
+            now_ms,
         };
         invoke(event.payload.get(), means).await
     }))

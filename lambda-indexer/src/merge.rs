@@ -40,9 +40,10 @@ impl Default for Patience {
 }
 
 /// What became of a merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Merged {
     /// The manifest has them already.
+    #[default]
     Unchanged,
     /// The manifest was written with them.
     Written,
@@ -121,7 +122,7 @@ pub fn insert(union: &mut Union, summaries: &[ChunkSummary]) -> bool {
 }
 
 /// A manifest as it was read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stored {
     /// What it says.
     pub manifest: Manifest,
@@ -155,6 +156,15 @@ pub struct Update<'a, S> {
     pub basis: Basis,
 }
 
+/// What the first try of a change goes by.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// It reads the manifest.
+    Nothing,
+    /// The manifest as it was read a moment ago, or that there was none. Where that is not so any more, the write fails and the next try reads it.
+    Manifest(Option<Box<Read>>),
+}
+
 /// Adds `summaries`, all of one session and by the default thresholds, to its manifest. When this returns `Ok`, they are in the stored
 /// manifest. May run at the same time as any number of others, and again: the union is idempotent, and each write replaces exactly what
 /// was read.
@@ -171,7 +181,7 @@ pub async fn merge(
     let permit = async |_: Option<&Stored>, _: &Manifest| Ok::<_, MergeError>(Permit::Write);
     let update =
         Update { store, project, session, clicks: Clicks::default(), patience, basis: Basis::Stored };
-    let (merged, _) = update.run(|union| insert(union, summaries), permit).await?;
+    let (merged, _) = update.run(Known::Nothing, |union| insert(union, summaries), permit).await?;
     Ok(merged)
 }
 
@@ -184,10 +194,30 @@ pub async fn stored(
     project: &ProjectId,
     session: &SessionId,
 ) -> Result<Option<Manifest>, MergeError> {
-    Ok(find(store, &manifest_key(project, session)).await?.map(|(_, stored)| stored.manifest))
+    Ok(read(store, project, session).await?.map(|read| read.stored.manifest))
 }
 
-async fn find(store: &impl Store, key: &str) -> Result<Option<(Object, Stored)>, MergeError> {
+/// A session's manifest, and the object that it was read from.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// What was read.
+    pub stored: Stored,
+    object: Object,
+}
+
+/// Reads a session's manifest; `None` if there is none.
+///
+/// # Errors
+/// [`MergeError`], also where it is by newer rules than this program's.
+pub async fn read(
+    store: &impl Store,
+    project: &ProjectId,
+    session: &SessionId,
+) -> Result<Option<Read>, MergeError> {
+    find(store, &manifest_key(project, session)).await
+}
+
+async fn find(store: &impl Store, key: &str) -> Result<Option<Read>, MergeError> {
     let Some(object) = store.get(key, MANIFEST_BYTES_MAX).await? else { return Ok(None) };
     let manifest = Manifest::parse(&object.body)
         .map_err(|source| MergeError::Manifest { key: key.to_owned(), source })?;
@@ -196,7 +226,7 @@ async fn find(store: &impl Store, key: &str) -> Result<Option<(Object, Stored)>,
         return Err(MergeError::Newer { key: key.to_owned(), found, known });
     }
     let modified_ms = object.modified_ms;
-    Ok(Some((object, Stored { manifest, modified_ms })))
+    Ok(Some(Read { object, stored: Stored { manifest, modified_ms } }))
 }
 
 impl<S: Store> Update<'_, S> {
@@ -208,6 +238,7 @@ impl<S: Store> Update<'_, S> {
     /// [`MergeError`], or what `permit` says; the manifest is then whole, changed or not.
     pub async fn run<E: From<MergeError>>(
         &self,
+        mut known: Known,
         mut change: impl FnMut(&mut Union) -> bool,
         mut permit: impl AsyncFnMut(Option<&Stored>, &Manifest) -> Result<Permit, E>,
     ) -> Result<(Merged, Option<Manifest>), E> {
@@ -218,7 +249,11 @@ impl<S: Store> Update<'_, S> {
             if tries > 0 {
                 patience.pause(tries - 1).await;
             }
-            let (found, stored) = find(store, &key).await?.unzip();
+            let read = match std::mem::replace(&mut known, Known::Nothing) {
+                Known::Manifest(read) => read.map(|read| *read),
+                Known::Nothing => find(store, &key).await?,
+            };
+            let (found, stored) = read.map(|read| (read.object, read.stored)).unzip();
             let is_other =
                 stored.as_ref().is_some_and(|stored| stored.manifest.rules(&clicks) != Rules::Same);
             let mut union = match &stored {

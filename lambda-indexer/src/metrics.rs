@@ -25,6 +25,8 @@ pub struct Counts {
     pub ignored: u64,
     /// Chunks among them.
     pub chunks: u64,
+    /// Chunks that are merged later, together with others.
+    pub deferred: u64,
     /// Chunks that were not there any more.
     pub gone: u64,
     /// Chunks that were set apart.
@@ -50,12 +52,13 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn named(&self) -> [(&'static str, u64); 15] {
+    fn named(&self) -> [(&'static str, u64); 16] {
         [
             ("Messages", self.messages),
             ("Objects", self.objects),
             ("Ignored", self.ignored),
             ("Chunks", self.chunks),
+            ("Deferred", self.deferred),
             ("Gone", self.gone),
             ("Damaged", self.damaged),
             ("Sessions", self.sessions),

@@ -35,7 +35,7 @@ pub enum OutboxError {
 
 /// Where messages go.
 pub trait Outbox {
-    /// Sends a task to the function's own queue, to be delivered no sooner than `delay` from now; at most 15 minutes, which longer
+    /// Sends a task to the function's own queue, to be delivered no sooner than `delay` from now, in whole seconds; at most 15 minutes, which longer
     /// delays are cut to. At least once.
     fn send(&self, task: &Task, delay: Duration) -> impl Future<Output = Result<(), OutboxError>>;
 
@@ -82,7 +82,8 @@ impl SqsOutbox {
 impl Outbox for SqsOutbox {
     async fn send(&self, task: &Task, delay: Duration) -> Result<(), OutboxError> {
         let body = serde_json::to_string(task)?;
-        let delay_s = i32::try_from(delay.as_secs().min(DELAY_S_MAX)).unwrap_or_default();
+        let whole_s = delay.as_millis().div_ceil(1_000).min(DELAY_S_MAX.into());
+        let delay_s = i32::try_from(whole_s).unwrap_or_default();
         let request = self.client.send_message().queue_url(&self.queue_url).message_body(body);
         match request.delay_seconds(delay_s).send().await {
             Ok(_) => Ok(()),

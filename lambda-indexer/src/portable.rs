@@ -10,6 +10,7 @@ use tapedeck_core::store::{OwnedStore, Store, StoreError};
 use tapedeck_core::summary::ChunkMetadata;
 use tapedeck_core::tables::rows_of;
 use tapedeck_core::tape::{Tape, TapeError};
+use tapedeck_core::usage::Counted;
 
 use crate::anew::{Anew, AnewError, RereadError, beside, reread};
 use crate::chunk::OBJECT_BYTES_MAX;
@@ -24,6 +25,7 @@ use crate::settings::Settings;
 use crate::shell::ConfigReadError;
 use crate::tables::{TableError, write_tables};
 use crate::tombstone::{TombstoneError, bury_session, erased_user, is_erased};
+use crate::usage::{UsageWriteError, write_usage};
 
 /// Why a session is not exported, or not imported. What was written before may be written again.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,9 @@ pub enum PortError {
     /// Rows.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// What the project was admitted.
+    #[error(transparent)]
+    Usage(#[from] UsageWriteError),
     /// Who is erased is not known.
     #[error(transparent)]
     Tombstone(#[from] TombstoneError),
@@ -259,5 +264,8 @@ pub async fn import(
     let hop_ms = i64::try_from(Settings::HOP.as_millis()).unwrap_or(i64::MAX);
     let state = state_of(store, &manifest, hop_ms).await?;
     let rows = write_tables(store, &rows_of(&manifest, &anew.summaries, &rules.rows, state)).await?;
+    let mut usage = Counted::default();
+    usage.insert(&manifest);
+    write_usage(store, &usage, patience).await?;
     Ok(Imported { manifest, tape, rows })
 }

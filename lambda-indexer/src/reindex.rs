@@ -15,8 +15,9 @@ use tapedeck_core::usage::Counted;
 
 use crate::anew::{Anew, AnewError};
 use crate::clock::now_ms;
+use crate::end::{look_later, seen};
 use crate::listing::keys;
-use crate::merge::{Basis, MergeError, Merged, Patience, Permit, Stored, Update};
+use crate::merge::{Basis, Known, MergeError, Merged, Patience, Permit, Stored, Update};
 use crate::outbox::{Outbox, OutboxError};
 use crate::rules::ProjectRules;
 use crate::session_tape::{SessionTapeError, classes};
@@ -164,6 +165,10 @@ pub async fn reindex_shard<S: OwnedStore, O: Outbox>(
             done.written += u64::from(merged == Merged::Written);
             let hop_ms = i64::try_from(shell.settings.hop.as_millis()).unwrap_or(i64::MAX / 2);
             let state = state_of(store, &manifest, hop_ms).await?;
+            if merged == Merged::Written && state == State::Open {
+                // Messages that look after what was there before are dropped, now that there is something else.
+                look_later(shell, project, &session, seen(&manifest), Vec::new()).await?;
+            }
             rows.0.extend(rows_of(&manifest, &read.summaries, &rules.rows, state));
             usage.insert(&manifest);
             rows.1 += 1;
@@ -206,7 +211,7 @@ pub async fn put(
         Ok::<_, ReindexError>(if erased { Permit::Refuse } else { Permit::Write })
     };
     let update = Update { store, project, session, clicks: rules.clicks, patience, basis: Basis::Anew };
-    let (merged, manifest) = update.run(|union| read.replace(union), permit).await?;
+    let (merged, manifest) = update.run(Known::Nothing, |union| read.replace(union), permit).await?;
     if merged == Merged::Refused || is_erased(store, project, session).await? {
         return Ok(None);
     }

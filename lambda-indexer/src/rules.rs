@@ -1,10 +1,14 @@
 //! What of a project's configuration the indexer goes by.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use tapedeck_core::config::{Budget, Clicks, ProjectConfig, Retention};
 use tapedeck_core::ids::ProjectId;
 use tapedeck_core::store::Store;
 use tapedeck_core::tables::RowRules;
 use tapedeck_core::user_hash::UserHashKey;
+use tokio::sync::OnceCell;
 
 use crate::shell::{ConfigReadError, read_config};
 
@@ -42,5 +46,30 @@ impl ProjectRules {
     /// [`ConfigReadError`]
     pub async fn read(store: &impl Store, project: &ProjectId) -> Result<Self, ConfigReadError> {
         Ok(read_config(store, project).await?.as_ref().map(Self::of).unwrap_or_default())
+    }
+}
+
+/// The rules of the projects of one bucket, each read when it is first asked for.
+#[derive(Debug, Default)]
+pub struct KnownRules {
+    projects: Mutex<BTreeMap<ProjectId, Arc<OnceCell<Arc<ProjectRules>>>>>,
+}
+
+impl KnownRules {
+    /// A project's rules, as they were in the bucket when they were first asked for.
+    ///
+    /// # Errors
+    /// [`ConfigReadError`]; who asks next reads again.
+    pub async fn of(
+        &self,
+        store: &impl Store,
+        project: &ProjectId,
+    ) -> Result<Arc<ProjectRules>, ConfigReadError> {
+        let cell = {
+            let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(projects.entry(project.clone()).or_default())
+        };
+        let read = async || Ok(Arc::new(ProjectRules::read(store, project).await?));
+        cell.get_or_try_init(read).await.cloned()
     }
 }

@@ -5,23 +5,22 @@ use std::collections::BTreeSet;
 use futures_util::StreamExt;
 use futures_util::stream;
 use tapedeck_core::config::Clicks;
-use tapedeck_core::ids::{ProjectId, RequestId, SessionId};
+use tapedeck_core::ids::{ProjectId, RequestId, SessionId, SetHash};
 use tapedeck_core::manifest::Manifest;
-use tapedeck_core::object_key::{ChunkKey, QuarantineKey};
+use tapedeck_core::object_key::{ChunkKey, ChunkName, QuarantineKey};
 use tapedeck_core::store::{OwnedStore, StoreError};
 use tapedeck_core::summary::ChunkSummary;
 
 use crate::anew::{Anew, AnewError};
 use crate::chunk::{ChunkError, read_chunk};
-use crate::clock::now_ms;
-use crate::end::{is_looked_after, look_later, seen};
+use crate::end::{is_looked_after, look_later, look_now, seen};
 use crate::erase::{EraseError, delete_session};
-use crate::merge::{Basis, MergeError, Merged, Permit, Stored, Update, insert};
+use crate::merge::{Basis, Known, MergeError, Merged, Permit, Stored, Update, insert, read};
 use crate::outbox::{Outbox, OutboxError};
 use crate::quarantine::set_apart;
 use crate::rules::ProjectRules;
 use crate::session_tape::classes;
-use crate::shell::Shell;
+use crate::shell::{ConfigReadError, Shell};
 use crate::tombstone::{TombstoneError, bury_session, erased_user, is_erased};
 
 /// Chunks of one session read at once: bounds memory, since each may be 16 MiB as stored.
@@ -36,7 +35,10 @@ pub enum ChunksError {
     /// Whether it is erased is not known.
     #[error(transparent)]
     Tombstone(#[from] TombstoneError),
-    /// Nobody would look whether it has ended.
+    /// By which rules they are merged.
+    #[error(transparent)]
+    Config(#[from] ConfigReadError),
+    /// Nobody would look after it.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
     /// It is erased, and what came has to go.
@@ -51,7 +53,7 @@ pub enum ChunksError {
 }
 
 /// What became of some chunks of a session.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct MergedChunks {
     /// What became of the manifest.
     pub merged: Merged,
@@ -59,17 +61,61 @@ pub struct MergedChunks {
     pub manifest: Option<Manifest>,
     /// What was read.
     pub summaries: Vec<ChunkSummary>,
+    /// How many wait for the look at the session that merges them with others.
+    pub deferred: usize,
     /// Chunks that were not there any more. That is as good as done.
     pub gone: usize,
     /// Chunks that are set apart.
-    pub damaged: usize,
+    pub damaged: Vec<ChunkName>,
     /// Chunks that could not be read; the others are merged.
     pub failed: Vec<(ChunkKey, ChunkError)>,
 }
 
+/// Who told of chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Each one's own event.
+    ByEvents,
+    /// A listing.
+    ByListing,
+}
+
+/// Takes chunks of a session that events told of. A session's first are merged at once, and so are those that come again; others are left
+/// to the message that looks after the manifest, so that one write is for all that came within some minutes.
+///
+/// # Errors
+/// [`ChunksError`]; all of it may be repeated.
+pub async fn receive_chunks<S: OwnedStore, O: Outbox>(
+    shell: &Shell<'_, S, O>,
+    project: &ProjectId,
+    session: &SessionId,
+    keys: &[ChunkKey],
+) -> Result<MergedChunks, ChunksError> {
+    let read = read(&shell.store, project, session).await?;
+    let mut keys = keys.to_vec();
+    let mut deferred = 0;
+    if let Some(read) = &read
+        && !shell.settings.merge_every.is_zero()
+    {
+        let listed: BTreeSet<ChunkName> = read.stored.manifest.chunk_names().collect();
+        let all = keys.len();
+        keys.retain(|key| listed.contains(&key.name));
+        deferred = all - keys.len();
+        if deferred > 0 && !is_looked_after(&read.stored, (shell.now_ms)(), shell.settings) {
+            look_now(shell, project, session, Some(seen(&read.stored.manifest))).await?;
+        }
+        if keys.is_empty() {
+            return Ok(MergedChunks { deferred, ..MergedChunks::default() });
+        }
+    }
+    let rules = shell.rules.of(&shell.store, project).await?;
+    let known = Known::Manifest(read.map(Box::new));
+    let merged = merge_chunks(shell, project, session, &keys, &rules, Told::ByEvents, known).await?;
+    Ok(MergedChunks { deferred, ..merged })
+}
+
 /// Reads these chunks of a session and unites them with its manifest, with one write; where that is by other rules, reads all chunks of the
-/// session. Before the write, a message is on its way that looks
-/// whether the session has ended. Chunks of what is erased are deleted instead.
+/// session. Before the write, the message is sent that looks after what is written. Chunks of what is erased are deleted instead.
 ///
 /// # Errors
 /// [`ChunksError`]; all of it may be repeated.
@@ -79,12 +125,22 @@ pub async fn merge_chunks<S: OwnedStore, O: Outbox>(
     session: &SessionId,
     keys: &[ChunkKey],
     rules: &ProjectRules,
+    told: Told,
+    known: Known,
 ) -> Result<MergedChunks, ChunksError> {
-    let mut done = read(shell, keys, rules.clicks).await?;
+    let mut done = read_chunks(shell, keys, rules.clicks).await?;
     if done.summaries.is_empty() {
         return Ok(done);
     }
-    let mut is_sent = false;
+    // An event that comes again brings its chunk's rows again; a listing does not.
+    let again: Vec<ChunkName> = match told {
+        Told::ByEvents => Vec::new(),
+        Told::ByListing => {
+            let with_rows = done.summaries.iter().filter(|summary| !summary.errors.is_empty());
+            with_rows.map(|summary| summary.name.clone()).collect()
+        }
+    };
+    let mut sent: Option<SetHash> = None;
     let mut erased_by: Option<RequestId> = None;
     let mut permit = async |stored: Option<&Stored>, manifest: &Manifest| {
         if is_erased(&shell.store, project, session).await? {
@@ -101,21 +157,22 @@ pub async fn merge_chunks<S: OwnedStore, O: Outbox>(
         if erased_by.is_some() {
             return Ok(Permit::Refuse);
         }
-        let hop_ms = i64::try_from(shell.settings.hop.as_millis()).unwrap_or(i64::MAX);
-        if !is_sent && !is_looked_after(stored, now_ms(), hop_ms) {
-            // Before the write: when this fails or ends here, the chunk's event comes again, and so does this.
-            look_later(shell, project, session, seen(manifest)).await?;
-            is_sent = true;
+        let chunks = seen(manifest);
+        if sent.as_ref() != Some(&chunks) {
+            // Before the write: when this fails or ends here, what told of the chunks comes again, and so does this.
+            look_later(shell, project, session, chunks.clone(), again.clone()).await?;
+            sent = Some(chunks);
         }
         Ok(Permit::Write)
     };
     let update = shell.update(project, session, rules.clicks);
     let summaries = &done.summaries;
-    let merged = match Box::pin(update.run(|union| insert(union, summaries), &mut permit)).await {
+    let merged = match Box::pin(update.run(known, |union| insert(union, summaries), &mut permit)).await {
         Err(ChunksError::Merge(MergeError::OtherRules { .. })) => {
             let anew = Box::pin(Anew::find(&shell.store, project, session, rules.clicks)).await?;
             let update = Update { basis: Basis::Anew, ..update };
-            let merged = Box::pin(update.run(|union| anew.replace(union), &mut permit)).await?;
+            let merged =
+                Box::pin(update.run(Known::Nothing, |union| anew.replace(union), &mut permit)).await?;
             // Rows of all of it: those that are there are by the other rules, too.
             done.summaries = anew.summaries;
             merged
@@ -137,19 +194,16 @@ pub async fn merge_chunks<S: OwnedStore, O: Outbox>(
     Ok(done)
 }
 
-async fn read<S: OwnedStore, O: Outbox>(
+/// Reads these chunks of a session. Damaged ones are set apart.
+///
+/// # Errors
+/// [`ChunksError`] where that does not succeed; those that cannot be read are named.
+pub(crate) async fn read_chunks<S: OwnedStore, O: Outbox>(
     shell: &Shell<'_, S, O>,
     keys: &[ChunkKey],
     clicks: Clicks,
 ) -> Result<MergedChunks, ChunksError> {
-    let mut done = MergedChunks {
-        merged: Merged::Unchanged,
-        manifest: None,
-        summaries: Vec::new(),
-        gone: 0,
-        damaged: 0,
-        failed: Vec::new(),
-    };
+    let mut done = MergedChunks::default();
     let mut reads = stream::iter(keys)
         .map(|key| async move { (key, read_chunk(&shell.store, key, clicks).await) })
         .buffer_unordered(READS_AT_ONCE);
@@ -161,7 +215,7 @@ async fn read<S: OwnedStore, O: Outbox>(
                 tracing::debug!(%key, "chunk is gone");
             }
             Err(ChunkError::Damaged { source, .. }) => {
-                done.damaged += 1;
+                done.damaged.push(key.name.clone());
                 tracing::warn!(%key, error = crate::failure::chain(&source), "chunk is damaged and set apart");
                 if is_erased(&shell.store, &key.project, &key.session).await? {
                     shell.store.delete(&key.to_string()).await?;

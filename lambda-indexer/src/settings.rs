@@ -39,8 +39,10 @@ pub struct Settings {
     pub dead_letters_url: String,
     /// A message that was delivered so often and fails is a dead letter.
     pub receives_max: u32,
-    /// Between two looks at a session whether it has ended.
+    /// A session has ended when nothing came of it for so long.
     pub hop: Duration,
+    /// Chunks of a session are merged together so often; at once where it is zero.
+    pub merge_every: Duration,
     /// From a tombstone to the last pass of an erasure: longer than the longest invocation and the life of a signed URL.
     pub second_pass: Duration,
 }
@@ -48,6 +50,9 @@ pub struct Settings {
 impl Settings {
     /// The longest hop: that of one message.
     pub const HOP: Duration = Duration::from_secs(DELAY_S_MAX);
+
+    /// As `infra/aws/template.yaml` has it.
+    pub const MERGE_EVERY: Duration = Duration::from_mins(5);
 
     /// What `spec/requests.md` promises.
     pub const SECOND_PASS: Duration = Duration::from_mins(20);
@@ -58,12 +63,33 @@ impl Settings {
     /// |---|---|
     /// | `TAPEDECK_BUCKET`, `TAPEDECK_QUEUE_URL`, `TAPEDECK_DEAD_LETTERS_URL` | have to be there |
     /// | `TAPEDECK_RECEIVES_MAX` | 8; at most the queue's own `maxReceiveCount`, behind which nobody knows the reason |
+    /// | `TAPEDECK_MERGE_EVERY_S` | 300; 0 merges each chunk as it comes |
     /// | `TAPEDECK_HOP_S`, `TAPEDECK_SECOND_PASS_S` | 900, 1200; shorter ones are for tests |
     ///
     /// # Errors
     /// [`SettingsError`]
     pub fn from_env() -> Result<Self, SettingsError> {
         Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Of a bucket that no environment tells of, for tests and measurements: chunks are merged as they come, and nothing waits.
+    #[must_use]
+    pub fn at_once() -> Self {
+        Self {
+            bucket: "b".to_owned(),
+            queue_url: "q".to_owned(),
+            dead_letters_url: "d".to_owned(),
+            receives_max: 9,
+            hop: Duration::ZERO,
+            merge_every: Duration::ZERO,
+            second_pass: Duration::ZERO,
+        }
+    }
+
+    /// How long after a session's manifest is written it is looked at.
+    #[must_use]
+    pub fn look_after(&self) -> Duration {
+        if self.merge_every.is_zero() { self.hop } else { self.merge_every.min(self.hop) }
     }
 
     fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
@@ -90,6 +116,7 @@ impl Settings {
             dead_letters_url: url("TAPEDECK_DEAD_LETTERS_URL")?,
             receives_max,
             hop: seconds("TAPEDECK_HOP_S", Self::HOP, DELAY_S_MAX)?,
+            merge_every: seconds("TAPEDECK_MERGE_EVERY_S", Self::MERGE_EVERY, DELAY_S_MAX)?,
             second_pass: seconds("TAPEDECK_SECOND_PASS_S", Self::SECOND_PASS, 86_400)?,
         })
     }
@@ -111,8 +138,8 @@ mod tests {
             [("TAPEDECK_BUCKET", "b"), ("TAPEDECK_QUEUE_URL", "q"), ("TAPEDECK_DEAD_LETTERS_URL", "d")];
         let settings = check(&urls).expect("settings");
         assert_eq!(
-            (settings.hop, settings.second_pass, settings.receives_max),
-            (Settings::HOP, Settings::SECOND_PASS, 8)
+            (settings.hop, settings.merge_every, settings.second_pass, settings.receives_max),
+            (Settings::HOP, Settings::MERGE_EVERY, Settings::SECOND_PASS, 8)
         );
         let shorter = [&urls[..], &[("TAPEDECK_HOP_S", "1")]].concat();
         assert_eq!(check(&shorter).expect("settings").hop, Duration::from_secs(1));

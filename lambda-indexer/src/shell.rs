@@ -7,6 +7,7 @@ use tapedeck_core::store::{Store, StoreError};
 
 use crate::deadline::Deadline;
 use crate::merge::{Basis, Patience, Update};
+use crate::rules::KnownRules;
 use crate::settings::Settings;
 
 /// One bucket, the way out for messages, and the limits of this invocation.
@@ -22,6 +23,10 @@ pub struct Shell<'a, S, O> {
     pub patience: Patience,
     /// When to stop.
     pub deadline: Deadline,
+    /// The clock: Unix milliseconds.
+    pub now_ms: fn() -> i64,
+    /// What projects' rules are, read once an invocation.
+    pub rules: &'a KnownRules,
 }
 
 /// Why a project's configuration is not known.

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use tapedeck_core::day::Day;
 use tapedeck_core::ids::{ProjectId, SessionId, shard};
-use tapedeck_core::manifest::set_of;
 use tapedeck_core::object_key::{ChunkKey, index_day_prefix};
 use tapedeck_core::store::{OwnedStore, Store, StoreError};
 use tapedeck_core::tables::{Cell, Table};
 
-use crate::clock::now_ms;
+use crate::end::look_now;
 use crate::listing::{KEYS_AT_ONCE, keys, list_all};
 use crate::merge::{MergeError, stored};
 use crate::outbox::{Outbox, OutboxError};
@@ -125,7 +124,7 @@ impl Known {
         found: &Found,
     ) -> Result<bool, SweepError> {
         let Found { project, session, chunks, latest_ms } = found;
-        let age_ms = now_ms().saturating_sub(*latest_ms);
+        let age_ms = (shell.now_ms)().saturating_sub(*latest_ms);
         let hop_ms = i64::try_from(shell.settings.hop.as_millis()).unwrap_or(i64::MAX);
         // A message may still be on its way.
         if age_ms < 3 * hop_ms || age_ms > AGE_MS_MAX {
@@ -143,9 +142,7 @@ impl Known {
                 return Ok(false);
             }
         }
-        // Of a set that no session has, so that it is looked at once more a hop later.
-        let task = Task::End { project: project.clone(), session: session.clone(), set: set_of([]) };
-        shell.outbox.send(&task, std::time::Duration::ZERO).await?;
+        look_now(shell, project, session, None).await?;
         tracing::info!(%project, %session, chunks, is_merged, "session was left behind");
         Ok(true)
     }

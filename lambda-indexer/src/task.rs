@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tapedeck_core::ids::{ProjectId, RequestId, SessionId, SetHash};
+use tapedeck_core::object_key::ChunkName;
 
 use crate::reindex::Reindexed;
 
@@ -9,14 +10,25 @@ use crate::reindex::Reindexed;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "tapedeck", rename_all = "snake_case")]
 pub enum Task {
-    /// Look whether a session has ended: it has if its chunks are still these.
+    /// Look at a session: merge the chunks that its manifest does not have yet, or, where there are none, find that it has ended.
     End {
         /// Whose.
         project: ProjectId,
         /// Which session.
         session: SessionId,
-        /// Its chunks when this was sent.
-        set: SetHash,
+        /// The chunks of the manifest that this message looks after; one with other chunks has a message of its own. Absent for a look
+        /// at whatever is there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        set: Option<SetHash>,
+        /// When this was sent, Unix milliseconds: the manifest may not be written yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent_ms: Option<i64>,
+        /// When the manifest was written of which a listing found that it has all chunks, Unix milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        listed_ms: Option<i64>,
+        /// Chunks whose rows this message brings, since who merged them may not have come to that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rows: Vec<ChunkName>,
     },
     /// Go on with a request of `requests/`.
     Request {
@@ -84,6 +96,10 @@ mod tests {
         let task: Task = serde_json::from_value(written.clone()).expect("a task");
         assert_eq!(task.name(), "end");
         assert_eq!(serde_json::to_value(&task).expect("json"), written);
+        // The shortest, as a person may send it.
+        let shortest = json!({"tapedeck": "end", "project": "demo", "session": session});
+        let task: Task = serde_json::from_value(shortest.clone()).expect("a task");
+        assert_eq!(serde_json::to_value(&task).expect("json"), shortest);
         // As the schedules have it.
         let sweep: Task = serde_json::from_value(json!({"tapedeck": "sweep"})).expect("a task");
         assert_eq!(sweep, Task::Sweep { from: None });

@@ -5,13 +5,12 @@ use tapedeck_core::tables::TableRows;
 use tapedeck_core::usage::Counted;
 
 use crate::compact_days::{CompactDaysError, compact_days};
-use crate::end::{EndError, Ended, look};
-use crate::metrics::Counts;
+use crate::end::{EndError, Ended, Look, Looked, look};
 use crate::outbox::{Outbox, OutboxError};
 use crate::reindex::{ReindexError, fan_out, reindex_shard};
 use crate::request::{RequestError, carry_out_request};
 use crate::rows::rows_at_end;
-use crate::rules::ProjectRules;
+use crate::sessions::MergedChunks;
 use crate::shell::{ConfigReadError, Shell};
 use crate::sweep::{SweepError, sweep};
 use crate::task::Task;
@@ -42,50 +41,59 @@ pub enum WorkError {
     Config(#[from] ConfigReadError),
 }
 
-/// Carries out a task, or a part of it and sends what is left. Returns the rows that come of it, and adds to `usage` what
-/// has to be counted; both are then to be written.
+/// What a task comes to, to be written.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Rows.
+    pub rows: TableRows,
+    /// What has to be counted.
+    pub usage: Counted,
+    /// Chunks that were merged.
+    pub merged: Option<MergedChunks>,
+    /// Whether a session has ended.
+    pub is_end: bool,
+}
+
+/// Carries out a task, or a part of it and sends what is left.
 ///
 /// # Errors
 /// [`WorkError`]; the task may be repeated.
 pub async fn carry_out<S: OwnedStore, O: Outbox>(
     shell: &Shell<'_, S, O>,
     task: &Task,
-    counts: &mut Counts,
-    usage: &mut Counted,
-) -> Result<TableRows, WorkError> {
-    counts.tasks += 1;
+) -> Result<Done, WorkError> {
     match task {
-        Task::End { project, session, set } => {
-            let rules = ProjectRules::read(&shell.store, project).await?;
-            let Ended::Ended { manifest, pinned } =
-                Box::pin(look(shell, project, session, set, &rules)).await?
-            else {
-                return Ok(TableRows::new());
+        Task::End { project, session, set, sent_ms, listed_ms, rows } => {
+            let asked =
+                Look { set: set.clone(), sent_ms: *sent_ms, listed_ms: *listed_ms, rows: rows.clone() };
+            let Looked { ended, mut rows, merged } = Box::pin(look(shell, project, session, &asked)).await?;
+            let mut usage = Counted::default();
+            let is_end = if let Ended::Ended { manifest, pinned } = ended {
+                let rules = shell.rules.of(&shell.store, project).await?;
+                usage.insert(&manifest);
+                rows.extend(rows_at_end(&manifest, pinned, &rules.rows));
+                true
+            } else {
+                false
             };
-            counts.ended += 1;
-            usage.insert(&manifest);
-            Ok(rows_at_end(&manifest, pinned, &rules.rows))
+            return Ok(Done { rows, usage, merged, is_end });
         }
         Task::Request { project, request, from } => {
             Box::pin(carry_out_request(shell, project, request, from.as_deref())).await?;
-            Ok(TableRows::new())
         }
         Task::Sweep { from } => {
             Box::pin(sweep(shell, from.as_deref())).await?;
-            Ok(TableRows::new())
         }
         Task::Compact { from } => {
             Box::pin(compact_days(shell, from.as_deref())).await?;
-            Ok(TableRows::new())
         }
         Task::Reindex { project, run, shard: None, .. } => {
             fan_out(shell, project, run).await?;
-            Ok(TableRows::new())
         }
         Task::Reindex { project, run, shard: Some(shard), from, done } => {
             let done = Box::pin(reindex_shard(shell, project, run, shard, from.as_ref(), *done)).await?;
             tracing::info!(%project, run, shard, sessions = done.sessions, written = done.written, "reindexed");
-            Ok(TableRows::new())
         }
     }
+    Ok(Done::default())
 }

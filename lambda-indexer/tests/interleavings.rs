@@ -79,10 +79,20 @@ impl Gate for Stepped<'_> {
     }
 }
 
+thread_local! {
+    /// The clock of programs and store, Unix milliseconds; 0 for a store that tells no times.
+    static NOW_MS: Cell<i64> = const { Cell::new(0) };
+}
+
+fn clock() -> i64 {
+    NOW_MS.get()
+}
+
 #[derive(Default)]
 struct Queue(Mutex<VecDeque<String>>);
 
 impl Outbox for Queue {
+    // At any time: a look that comes too early waits by itself.
     async fn send(&self, task: &Task, _: Duration) -> Result<(), OutboxError> {
         self.0.lock().unwrap().push_back(serde_json::to_string(task)?);
         Ok(())
@@ -145,15 +155,13 @@ fn end(store: &MemoryStore) -> String {
     json!({"tapedeck": "end", "project": "demo", "session": SESSION, "set": tapedeck_indexer::end::seen(&manifest)}).to_string()
 }
 
+/// Chunks are merged as they come where there is no time, and every five minutes where there is.
 fn settings() -> Settings {
-    Settings {
-        bucket: "b".into(),
-        queue_url: "q".into(),
-        dead_letters_url: "d".into(),
-        receives_max: 99,
-        hop: Duration::ZERO,
-        second_pass: Duration::ZERO,
+    let timeless = Settings { receives_max: 99, ..Settings::at_once() };
+    if NOW_MS.get() == 0 {
+        return timeless;
     }
+    Settings { hop: Settings::HOP, merge_every: Settings::MERGE_EVERY, ..timeless }
 }
 
 fn in_batch(body: &str) -> String {
@@ -168,19 +176,28 @@ fn work(store: &MemoryStore, queue: &Queue, body: &str) -> bool {
         settings: &settings(),
         patience: PATIENCE,
         deadline: Deadline::within(Duration::from_mins(1)),
+        now_ms: clock,
     };
     now(invoke(&in_batch(body), means)).unwrap().batch_item_failures.is_empty()
 }
 
-/// Works on messages one by one until there are none.
+/// Works on messages one by one until there are none. Time goes on in between, if there is any.
 fn settle(store: &MemoryStore, queue: &Queue) {
     for _ in 0..200 {
         let Some(body) = queue.0.lock().unwrap().pop_front() else { return };
+        if NOW_MS.get() != 0 {
+            pass(store, Duration::from_mins(2));
+        }
         if !work(store, queue, &body) {
             queue.0.lock().unwrap().push_back(body);
         }
     }
     panic!("the queue does not come to rest");
+}
+
+fn pass(store: &MemoryStore, time: Duration) {
+    NOW_MS.set(NOW_MS.get() + i64::try_from(time.as_millis()).unwrap());
+    store.set_now_ms(NOW_MS.get());
 }
 
 fn stored(store: &MemoryStore) -> Option<Manifest> {
@@ -200,8 +217,11 @@ fn check(
 ) -> usize {
     let mut path = Path::default();
     let settings = settings();
+    let begun_ms = NOW_MS.get();
     for runs in 1.. {
+        NOW_MS.set(begun_ms);
         let (memory, queue, fate) = (MemoryStore::default(), Queue::default(), Cell::new(Fate::Answered));
+        memory.set_now_ms(begun_ms);
         let messages = prepare(&memory, &queue);
         let payloads = messages.clone().map(|body| in_batch(&body));
         let mut context = Context::from_waker(Waker::noop());
@@ -215,6 +235,7 @@ fn check(
                     settings: &settings,
                     patience: PATIENCE,
                     deadline: Deadline::within(Duration::from_mins(1)),
+                    now_ms: clock,
                 };
                 let mut program: Program<'_> = Box::pin(invoke(payload, means));
                 // Up to its first request about what is shared.
@@ -336,6 +357,71 @@ fn an_erasure_while_a_chunk_of_an_open_tab_comes() {
             with_chunks(memory, queue, 0..1);
             put_chunk(memory, 1);
             [ask_for_erasure(memory), event(&key(1))]
+        },
+        (2, 0),
+        is_forgotten,
+    );
+    println!("{runs} runs");
+    assert!(runs > 40, "{runs} runs");
+}
+
+/// A session of one chunk whose manifest is so old, and a second chunk that nobody merged.
+fn with_a_waiting_chunk(memory: &MemoryStore, queue: &Queue, age: Duration) {
+    with_an_open_session(memory, queue);
+    put_chunk(memory, 1);
+    pass(memory, age);
+}
+
+#[test]
+fn a_chunk_while_the_session_is_looked_at() {
+    NOW_MS.set(1_700_000_000_000);
+    let expected = undisturbed(0..3);
+    for age_s in [200, 281, 300, 400] {
+        NOW_MS.set(1_700_000_000_000);
+        let runs = check(
+            |memory, queue| {
+                with_a_waiting_chunk(memory, queue, Duration::from_secs(age_s));
+                put_chunk(memory, 2);
+                [end(memory), event(&key(2))]
+            },
+            (2, 1),
+            |memory, path| {
+                assert_eq!(stored(memory).as_ref(), Some(&expected), "{age_s} s: {}", path());
+            },
+        );
+        println!("{runs} runs at {age_s} s");
+        assert!(runs > 5, "{runs} runs");
+    }
+}
+
+#[test]
+fn two_looks_at_once() {
+    NOW_MS.set(1_700_000_000_000);
+    let expected = undisturbed(0..2);
+    NOW_MS.set(1_700_000_000_000);
+    let runs = check(
+        |memory, queue| {
+            with_a_waiting_chunk(memory, queue, Settings::MERGE_EVERY);
+            let look: Value = serde_json::from_str(&end(memory)).unwrap();
+            // As a second message for the same manifest: at least once.
+            let mut again = look.clone();
+            again["sent_ms"] = json!(NOW_MS.get());
+            [look.to_string(), again.to_string()]
+        },
+        (1, 1),
+        |memory, path| assert_eq!(stored(memory).as_ref(), Some(&expected), "{}", path()),
+    );
+    println!("{runs} runs");
+    assert!(runs > 40, "{runs} runs");
+}
+
+#[test]
+fn an_erasure_while_a_look_merges() {
+    NOW_MS.set(1_700_000_000_000);
+    let runs = check(
+        |memory, queue| {
+            with_a_waiting_chunk(memory, queue, Settings::MERGE_EVERY);
+            [ask_for_erasure(memory), end(memory)]
         },
         (2, 0),
         is_forgotten,

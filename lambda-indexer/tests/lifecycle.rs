@@ -20,6 +20,7 @@ use tapedeck_core::store::{NewObject, Store, StoreError};
 use tapedeck_core::tables::{Cell, Row, Table, fold};
 use tapedeck_core::tape::Tape;
 use tapedeck_core::user_hash::{UserHash, UserHashKey};
+use tapedeck_indexer::clock::now_ms;
 use tapedeck_indexer::deadline::Deadline;
 use tapedeck_indexer::invocation::{Means, invoke};
 use tapedeck_indexer::merge::Patience;
@@ -147,18 +148,11 @@ impl World {
 
     /// Works on one message. Tells whether it is done.
     async fn work(&self, body: &str) -> bool {
-        let settings = Settings {
-            bucket: "b".into(),
-            queue_url: "q".into(),
-            dead_letters_url: "d".into(),
-            receives_max: 9,
-            hop: Duration::ZERO,
-            second_pass: Duration::ZERO,
-        };
+        let settings = Settings::at_once();
         let record = json!({"eventSource": "aws:sqs", "messageId": "m", "body": body});
         let deadline = Deadline::within(Duration::from_mins(1));
         let (store_of, outbox, settings) = (|_: &str| &self.store, &self.queue, &settings);
-        let means = Means { store_of, outbox, settings, patience: PATIENCE, deadline };
+        let means = Means { store_of, outbox, settings, patience: PATIENCE, deadline, now_ms };
         let answer = invoke(&json!({ "Records": [record] }).to_string(), means).await.unwrap();
         answer.batch_item_failures.is_empty()
     }
@@ -489,7 +483,7 @@ async fn a_manifest_by_older_rules_is_made_anew_by_a_chunk_an_end_and_a_pin() {
     let expected = world.manifest(SESSION).await.unwrap();
 
     age(&world, SESSION).await;
-    let task = json!({"tapedeck": "end", "project": "demo", "session": SESSION, "set": "00000000"});
+    let task = json!({"tapedeck": "end", "project": "demo", "session": SESSION});
     world.queue.bodies.lock().unwrap().push_back(task.to_string());
     world.settle().await;
     assert_eq!(world.manifest(SESSION).await, Some(expected.clone()), "by its end");

@@ -38,6 +38,8 @@ pub struct Choices<'a> {
     pub player_origins: &'a [String],
     /// Indexers at once.
     pub concurrency: usize,
+    /// How often a session's chunks are merged, in seconds; 0 as they come.
+    pub merge_every_s: u64,
 }
 
 impl Cloud {
@@ -68,6 +70,7 @@ impl Cloud {
             ("PlayerOrigins", choices.player_origins.join(",")),
             // People wait for what they clicked.
             ("BatchingWindowSeconds", "1".to_owned()),
+            ("MergeEverySeconds", choices.merge_every_s.to_string()),
             ("IndexerConcurrency", choices.concurrency.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

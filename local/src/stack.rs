@@ -206,6 +206,8 @@ fn cloud(config: &StackConfig, links: &Links) -> Result<Cloud> {
         region: REGION,
         player_origins: &[links.player.clone(), links.player.replace("127.0.0.1", "localhost")],
         concurrency: 2,
+        // Who clicks around wants to find it.
+        merge_every_s: 2,
     };
     Cloud::read(&config.template, &choices)
 }

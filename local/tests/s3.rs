@@ -36,6 +36,7 @@ fn cloud() -> Cloud {
         region: "eu-central-1",
         player_origins: &[PAGE.to_owned()],
         concurrency: 2,
+        merge_every_s: 0,
     };
     Cloud::read(&template, &choices).unwrap()
 }

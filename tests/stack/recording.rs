@@ -13,6 +13,12 @@ use tapedeck_indexer::chunk::summarise;
 /// When every session here starts, Unix milliseconds.
 pub const START_MS: i64 = 1_700_000_000_000;
 
+/// A page load.
+pub const PAGE: &str = "a1B2c3D4";
+
+/// Another of the same session.
+pub const OTHER_PAGE: &str = "Zz9Yy8Xx";
+
 /// A chunk as the edge would store it.
 #[derive(Debug, Clone)]
 pub struct Recorded {

@@ -155,6 +155,8 @@ pub fn cloud(template: &str) -> anyhow::Result<Cloud> {
         region: REGION,
         player_origins: &[PLAYER.to_owned()],
         concurrency: 2,
+        // Most tests wait for what a chunk leads to.
+        merge_every_s: 0,
     };
     Cloud::parse(template, &choices)
 }

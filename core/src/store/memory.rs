@@ -1,6 +1,7 @@
 //! A store in memory: the contract in its shortest form, for tests of what stands on it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Created, Listed, NewObject, Object, OwnedStore, Replaced, Store, StoreError};
@@ -9,12 +10,19 @@ use super::{Created, Listed, NewObject, Object, OwnedStore, Replaced, Store, Sto
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     objects: Mutex<(BTreeMap<String, Object>, u64)>,
+    now_ms: AtomicI64,
 }
 
 impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, (BTreeMap<String, Object>, u64)> {
         // A panic elsewhere leaves whole objects behind, since each step is one insert.
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the store's clock, in Unix milliseconds, which stands still until it is set again. One that was never set, or set to 0, tells
+    /// no times.
+    pub fn set_now_ms(&self, now_ms: i64) {
+        self.now_ms.store(now_ms, Ordering::Relaxed);
     }
 
     /// Removes an object, as a lifecycle rule or an erasure would.
@@ -29,10 +37,11 @@ impl MemoryStore {
             return false;
         }
         *version += 1;
+        let now_ms = self.now_ms.load(Ordering::Relaxed);
         let stored = Object {
             body: object.body.to_vec(),
             etag: format!("\"{version}\""),
-            modified_ms: None,
+            modified_ms: (now_ms != 0).then_some(now_ms),
             metadata: object
                 .metadata
                 .iter()
