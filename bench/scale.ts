@@ -128,7 +128,7 @@ function table(cases: Case[]): string {
     row("writes, reads of the bucket a second in it", ({ outcome }) =>
       [outcome.peak.storeWrites, outcome.peak.storeReads].map(whole).join(", "),
     ),
-    row("indexed after: median", ({ outcome }) => seconds(outcome.lag.median)),
+    row("a message is worked on after: median", ({ outcome }) => seconds(outcome.lag.median)),
     row("99th percentile", ({ outcome }) => seconds(outcome.lag.p99)),
     row("at worst", ({ outcome }) => seconds(outcome.lag.worst)),
     row("indexers at once, at most", ({ outcome }) => whole(outcome.concurrencyPeak)),
@@ -175,13 +175,13 @@ if (process.argv.length > 2) {
     );
   }
   const { cpuMs } = costs.measured;
-  const one = invocationMs(measuredAt(costs, 1, answerMs), usual.memoryMb, 1, 1);
+  const one = invocationMs(measuredAt(costs, 1, answerMs), usual.memoryMb, session.uploads, 1);
   writeInto(
     "docs/guide/scale.md",
     "cargo xtask bench scale",
     [
       table([...cases, set]),
-      `Measured, of the indexer on a whole processor: ${round(cpuMs.invocation)} ms for an invocation, ${round(cpuMs.chunk)} for a chunk, ${round(cpuMs.merge)} for a manifest; requests as in [Cost](cost.md). Assumed: ${answerMs} ms for an answer of the bucket, which only an account can show. So an invocation with one chunk takes ${round(one, 0)} ms at ${usual.memoryMb} MB. Sessions of ${session.minutes} minutes in ${session.uploads} uploads of ${session.uploadBytes / 1000} KB; a day of one wave, at its height 2.5 times the average.`,
+      `Measured, of the indexer on a whole processor: ${round(cpuMs.invocation)} ms for an invocation, ${round(cpuMs.chunk)} for a chunk's events, ${round(cpuMs.message)} for a message beside; requests as in [Cost](cost.md). Assumed: ${answerMs} ms for an answer of the bucket, which only an account can show. So an invocation with one message takes ${round(one, 0)} ms at ${usual.memoryMb} MB. Sessions of ${session.minutes} minutes in ${session.uploads} uploads of ${session.uploadBytes / 1000} KB; a day of one wave, at its height 2.5 times the average.`,
       "",
     ].join("\n"),
   );

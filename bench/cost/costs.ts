@@ -25,6 +25,19 @@ export interface Costs {
 
 type Step = Record<string, number>;
 
+/** A message of a session's life, and what its invocation asked for. */
+interface Message {
+  kind: string;
+  requests: Step;
+}
+
+function requestsOf(step: Step): Requests {
+  return {
+    writes: (step.PutObject ?? 0) + (step.ListObjectsV2 ?? 0) + (step.CopyObject ?? 0),
+    reads: (step.GetObject ?? 0) + (step.HeadObject ?? 0),
+  };
+}
+
 /** A function of `tapedeck-bench-indexer`, whose answers are read field by field. */
 // biome-ignore lint/suspicious/noExplicitAny: a figure that is no number is refused where it is written.
 type Measure = (...parameters: string[]) => any;
@@ -39,23 +52,36 @@ export function takeCosts(
   summary: { summary_mb_per_s: number; bytes: number; gzip_bytes: number },
   indexBytes: number,
 ): { costs: Costs; alone: Requests } {
-  const { uploads, sessions, manifest_bytes, steps } = measure("requests");
-  const named = (name: string): Step => steps[name];
-  const step = (name: string): Requests => {
-    const found = named(name);
-    return {
-      writes: (found.PutObject ?? 0) + (found.ListObjectsV2 ?? 0) + (found.CopyObject ?? 0),
-      reads: (found.GetObject ?? 0) + (found.HeadObject ?? 0),
-    };
-  };
-  const each = (name: string): Requests =>
-    combined((kind) => (step(`${name}_many`)[kind] - step(`${name}_1`)[kind]) / (sessions - 1));
-  const merge = each("next");
-  const first = combined((kind) => each("first")[kind] - merge[kind]);
-  const tape = combined((kind) => step("end_error")[kind] - step("end_1")[kind]);
-  const errors = combined((kind) => step("next_error")[kind] - step("next_1")[kind]);
-  const cpu = (name: string): number => named(name).cpu_ms ?? Number.NaN;
-  const mergeCpu = (cpu("next_many") - cpu("next_1")) / (sessions - 1);
+  const { uploads, sessions, manifest_bytes, lives } = measure("requests");
+  const one: Message[] = lives.one;
+  const many: Message[] = lives.many;
+  const sumOf = (life: Message[]): Requests =>
+    combined((what) => life.reduce((sum, { requests }) => sum + requestsOf(requests)[what], 0));
+  const alone = sumOf(one);
+  const withErrors = sumOf(lives.error);
+  const at = (life: Message[], index: number): Step => life[index]?.requests ?? {};
+  // What a session adds to each message's invocation; the rest is asked for once, however many are in it.
+  const each = many.map((_, index) =>
+    combined(
+      (what) =>
+        (requestsOf(at(many, index))[what] - requestsOf(at(one, index))[what]) / (sessions - 1),
+    ),
+  );
+  const kinds = ["first", "chunk", "look", "quiet", "end"].map((kind) => {
+    const of = one.flatMap((message, index) => (message.kind === kind ? [index] : []));
+    const once = combined(
+      (what) =>
+        of.reduce(
+          (sum, index) =>
+            sum + requestsOf(at(one, index))[what] - (each[index]?.[what] ?? Number.NaN),
+          0,
+        ) / of.length,
+    );
+    return { kind, messages: of.length, once };
+  });
+  const cpu = (life: Message[]): number =>
+    life.reduce((sum, { requests }) => sum + (requests.cpu_ms ?? Number.NaN), 0);
+  const cpuOfSession = (cpu(many) - cpu(one)) / (sessions - 1);
   // The recorder's chunks are larger than those whose requests are counted.
   const inflated = UPLOAD_BYTES * (summary.bytes / summary.gzip_bytes);
   const costs: Costs = {
@@ -63,34 +89,21 @@ export function takeCosts(
     uploads,
     measured: {
       cpuMs: {
-        invocation: Math.max(0, cpu("next_1") - mergeCpu),
+        invocation: Math.max(0, (cpu(one) - cpuOfSession) / one.length),
         chunk: inflated / 1e3 / summary.summary_mb_per_s,
-        merge: mergeCpu,
+        message: cpuOfSession / one.length,
       },
+      // SESSIONS_AT_ONCE in lambda-indexer/src/invocation.rs.
       parallel: 4,
-      invocation: combined((kind) => step("next_1")[kind] - merge[kind]),
-      merge,
-      chunk: combined((kind) => step("two_chunks_1")[kind] - step("next_1")[kind]),
       session: combined(
-        (kind) =>
-          first[kind] +
-          each("hop")[kind] +
-          each("end")[kind] +
-          // An error is in one or two of a session's chunks.
-          ERROR_SHARE * (tape[kind] + 1.5 * errors[kind]),
+        (what) =>
+          each.reduce((sum, message) => sum + message[what], 0) +
+          ERROR_SHARE * (withErrors[what] - alone[what]),
       ),
-      looks: 2,
-      rowFiles: step("first_1").writes - step("next_1").writes,
+      kinds,
       derivedBytes: manifest_bytes + indexBytes,
     },
   };
-  const alone = combined(
-    (kind) =>
-      step("first_1")[kind] +
-      (uploads - 1) * step("next_1")[kind] +
-      step("hop_1")[kind] +
-      step("end_1")[kind],
-  );
   return { costs, alone };
 }
 
@@ -121,7 +134,7 @@ export function measuredAt(costs: Costs, sessionsPerHour: number, answerMs = ANS
 }
 
 /** As the template has them. */
-export function templateSettings(): Settings {
+export function templateSettings(): Settings & { mergeEveryS: number } {
   const template = readFileSync(new URL("../../infra/aws/template.yaml", import.meta.url), "utf8");
   const parameter = (name: string): number => {
     const found = new RegExp(`  ${name}:\\n(?:    .*\\n)*?    Default: (\\d+)`).exec(template)?.[1];
@@ -132,6 +145,7 @@ export function templateSettings(): Settings {
   if (batch === undefined) throw new Error("infra/aws/template.yaml has no BatchSize");
   return {
     windowS: parameter("BatchingWindowSeconds"),
+    mergeEveryS: parameter("MergeEverySeconds"),
     batchMax: Number(batch),
     concurrencyMax: parameter("IndexerConcurrency"),
     memoryMb: parameter("IndexerMemoryMegabytes"),

@@ -22,25 +22,18 @@ export interface Settings {
 export interface Measured {
   /** Worker's CPU for one upload, ms. */
   edgeCpuMs: number;
-  /** The indexer's time on a whole processor, ms: for an invocation whatever is in it, for a chunk, for one session's manifest. */
-  cpuMs: { invocation: number; chunk: number; merge: number };
+  /** The indexer's time on a whole processor, ms: for an invocation whatever is in it, for a chunk's events, and for a message beside these. */
+  cpuMs: { invocation: number; chunk: number; message: number };
   /** How long the bucket takes to answer, ms. */
   answerMs: number;
-  /** Sessions whose answers an invocation waits for at once. */
+  /** Messages whose answers an invocation waits for at once. */
   parallel: number;
   /** Requests to the bucket by the edge for one upload, config and index looked up anew included. */
   upload: Requests;
-  /** By the indexer for an invocation, whatever is in it. */
-  invocation: Requests;
-  /** For one session in an invocation with one chunk, and for one chunk more. */
-  merge: Requests;
-  chunk: Requests;
-  /** Over a session's life, beside merging: its first chunk, its looks and its end, without files of rows. */
+  /** By the indexer over a session's life, beside what an invocation asks for once. */
   session: Requests;
-  /** Looks at a session whether it has ended: each is a message as an upload is one. */
-  looks: number;
-  /** Files of rows that an invocation writes which has a session's first chunk or its end in it. */
-  rowFiles: number;
+  /** Kinds of messages: how many a session has, and what an invocation asks for once that has any of them. */
+  kinds: { kind: string; messages: number; once: Requests }[];
   /** Bytes that a session leaves beside its chunks: manifest, rows, its share of tapes. */
   derivedBytes: number;
 }
@@ -56,7 +49,7 @@ export interface Outcome {
   dollarsPerThousandSessions: number;
   sessionsPerDay: number;
   invocationsPerDay: number;
-  /** From the chunk's PUT to its manifest, s. */
+  /** How long a message waits, from its PUT or behind its delay, until its work is done, s. */
   lag: { median: number; p99: number; worst: number };
   concurrencyPeak: number;
   /** Messages that wait to be received, and that were received and are not done with, at most. */
@@ -78,19 +71,40 @@ const IN_FLIGHT_MAX = 120_000;
 /** Memory at which a function has one whole processor: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
 const PROCESSOR_MB = 1769;
 
-/** How long an invocation takes, ms: its requests one after another in each of the sessions that go at once, and its share of a processor. */
+/** Messages of a session: its uploads' events, its looks and its end. */
+export function messagesOf({ kinds }: Measured, uploads: number): number {
+  return kinds.reduce(
+    (sum, { kind, messages }) => sum + (kind === "chunk" ? uploads - 1 : messages),
+    0,
+  );
+}
+
+/** What an invocation with so many messages asks the bucket for once, on average. */
+function askedOnce({ kinds }: Measured, messagesOfSession: number, count: number): Requests {
+  const sum = { writes: 0, reads: 0 };
+  for (const { messages, once } of kinds) {
+    const any = 1 - Math.max(0, 1 - messages / messagesOfSession) ** count;
+    sum.writes += any * once.writes;
+    sum.reads += any * once.reads;
+  }
+  return sum;
+}
+
+/** How long an invocation takes, ms: its requests one after another for each of the messages that go at once, and its share of a processor. */
 export function invocationMs(
-  { answerMs, parallel, cpuMs, ...requests }: Measured,
+  measured: Measured,
   memoryMb: number,
-  chunks: number,
-  sessions: number,
+  uploads: number,
+  count: number,
 ): number {
+  const { answerMs, parallel, cpuMs, session } = measured;
+  const messagesOfSession = messagesOf(measured, uploads);
   const of = ({ writes, reads }: Requests) => writes + reads;
   const answers =
-    of(requests.invocation) +
-    (sessions * of(requests.merge) + (chunks - sessions) * of(requests.chunk)) /
-      Math.min(parallel, sessions);
-  const cpu = cpuMs.invocation + chunks * cpuMs.chunk + sessions * cpuMs.merge;
+    of(askedOnce(measured, messagesOfSession, count)) +
+    ((of(session) / messagesOfSession) * count) / Math.min(parallel, Math.max(1, count));
+  const cpu =
+    cpuMs.invocation + count * (cpuMs.message + (cpuMs.chunk * uploads) / messagesOfSession);
   return answers * answerMs + cpu * Math.max(1, PROCESSOR_MB / memoryMb);
 }
 
@@ -118,10 +132,12 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
   grow(POLLERS_FIRST);
 
   const lags = new Map<number, number>();
-  const messagesOfSession = session.uploads + measured.looks;
-  // Of a session's messages, its first chunk and its last look bring rows.
-  const rowShare = 2 / messagesOfSession;
-  const total = { sessions: 0, messages: 0, invocations: 0, merges: 0, rowFiles: 0, lambdaMs: 0 };
+  const messagesOfSession = messagesOf(measured, session.uploads);
+  const ofMessage = {
+    writes: measured.session.writes / messagesOfSession,
+    reads: measured.session.reads / messagesOfSession,
+  };
+  const total = { sessions: 0, messages: 0, invocations: 0, writes: 0, reads: 0, lambdaMs: 0 };
   let concurrencyPeak = 0;
   let queuedPeak = 0;
   let inFlightPeak = 0;
@@ -141,9 +157,7 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
       queue.push({ at: second, count: arrived });
       queued += arrived;
     }
-    const open = Math.max(1, sessionsNow * session.minutes * 60);
-    let merged = 0;
-    let invoked = 0;
+    const asked = { writes: 0, reads: 0 };
     let running = 0;
     let free = 0;
     let inFlight = 0;
@@ -165,21 +179,21 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
       if (!first) continue;
       const waited = second - first.at;
       if (poller.count < settings.batchMax && waited < settings.windowS) continue;
-      const distinct = open * (1 - (1 - 1 / open) ** poller.count);
-      const ms = invocationMs(measured, settings.memoryMb, poller.count, distinct);
+      const ms = invocationMs(measured, settings.memoryMb, session.uploads, poller.count);
+      const own = askedOnce(measured, messagesOfSession, poller.count);
       const end = second + ms / 1000;
       if (counted) {
         total.invocations++;
-        total.merges += distinct * (session.uploads / messagesOfSession);
-        total.rowFiles += measured.rowFiles * (1 - (1 - rowShare) ** poller.count);
+        total.writes += own.writes;
+        total.reads += own.reads;
         total.lambdaMs += ms;
         for (const { at, count } of poller.gathered) {
           const lag = Math.round((end - at) * 10) / 10;
           lags.set(lag, (lags.get(lag) ?? 0) + count);
         }
       }
-      merged += distinct;
-      invoked++;
+      asked.writes += own.writes + poller.count * ofMessage.writes;
+      asked.reads += own.reads + poller.count * ofMessage.reads;
       running++;
       poller.busyUntil = end;
       poller.gathered = [];
@@ -196,11 +210,9 @@ export function simulate(shape: Shape, settings: Settings, measured: Measured): 
     queuedPeak = Math.max(queuedPeak, queued);
     inFlightPeak = Math.max(inFlightPeak, inFlight);
     minute.messages += arrived;
-    minute.storeWrites += arrived + merged * measured.merge.writes + invoked * measured.rowFiles;
-    minute.storeReads +=
-      arrived * measured.upload.reads +
-      invoked * measured.invocation.reads +
-      merged * measured.merge.reads;
+    const uploads = sessionsNow * session.uploads;
+    minute.storeWrites += uploads * measured.upload.writes + asked.writes;
+    minute.storeReads += uploads * measured.upload.reads + asked.reads;
     if (second % 60 < 59) continue;
     for (const what of ["messages", "storeWrites", "storeReads"] as const) {
       peak[what] = Math.max(peak[what], minute[what] / 60);
@@ -247,8 +259,8 @@ function money(
     sessions: number;
     messages: number;
     invocations: number;
-    merges: number;
-    rowFiles: number;
+    writes: number;
+    reads: number;
     lambdaMs: number;
   },
   session: Shape["session"],
@@ -257,19 +269,12 @@ function money(
 ): Pick<Outcome, "dollarsPerMonth" | "dollarsPerThousandSessions"> {
   const { s3, sqs, lambda, logs, worker } = PRICES;
   const uploads = total.sessions * session.uploads;
-  // Of one merge the first chunk is a part; the others of the same session are more chunks.
-  const moreChunks = Math.max(0, uploads - total.merges);
   const of = (kind: "writes" | "reads"): number =>
-    uploads * measured.upload[kind] +
-    total.invocations * measured.invocation[kind] +
-    total.merges * measured.merge[kind] +
-    moreChunks * measured.chunk[kind] +
-    total.sessions * measured.session[kind];
+    uploads * measured.upload[kind] + total[kind] + total.sessions * measured.session[kind];
   // The daily sweep lists every chunk there is, a thousand at once.
-  const listed = (uploads * CHUNK_DAYS) / 1000;
-  const writes = of("writes") + total.rowFiles + listed;
+  const writes = of("writes") + (uploads * CHUNK_DAYS) / 1000;
   // Compaction reads each file of rows once.
-  const reads = of("reads") + total.rowFiles;
+  const reads = of("reads") + total.writes;
   // Sent by the bucket or by the function itself, received and deleted up to ten at a time.
   const messages = total.messages * 1.2;
   const stored =

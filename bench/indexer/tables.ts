@@ -1,7 +1,16 @@
 // A million sessions' tables, made by the indexer's own code, and questions to them as the player asks them.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, openAsBlob, readdirSync, renameSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  openAsBlob,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { zstdDecompressSync } from "node:zlib";
@@ -20,9 +29,10 @@ const DAY_MS = 86_400_000;
 /** Rows that a list shows at first. */
 const ROWS = 50;
 
-/** A folder with `index/` of so many sessions over so many days, as compaction leaves it. Made once, by `tapedeck-bench-files`. */
+/** A folder with `index/` of so many sessions over so many days, as compaction leaves it. Made once by each `tapedeck-bench-files`. */
 export function madeTables(program: string, sessions: number, days: number): string {
-  const folder = join(ROOT, `target/bench/tables-${sessions}-${days}`);
+  const digest = createHash("sha256").update(readFileSync(program)).digest("hex").slice(0, 8);
+  const folder = join(ROOT, `target/bench/tables-${sessions}-${days}-${digest}`);
   if (!existsSync(folder)) {
     const made = `${folder}.new`;
     mkdirSync(made, { recursive: true });
@@ -55,6 +65,10 @@ export interface Searched {
   ms: number;
   /** Until the first rows stood on the screen. */
   first_ms: number;
+  first_bytes: number;
+  /** Until the rows on the screen were those that stay there: what is read behind that only counts. */
+  page_ms: number;
+  page_bytes: number;
 }
 
 /** Questions to the table of sessions, as the address of the player's list has them. */
@@ -94,11 +108,17 @@ export async function search(
   };
   const times = { fromMs: FIRST_MS, toMs: FIRST_MS + days * DAY_MS };
   const begun = performance.now();
-  let first = 0;
+  const first = { ms: 0, bytes: 0 };
+  const page = { ms: 0, bytes: 0 };
+  let shown = "";
   let [found, complete] = [0, false];
   for await (const answer of findSessions(tables, parseQuery("sessions", query), times, ROWS)) {
     [found, complete] = [answer.count, answer.complete];
-    if (first === 0 && answer.rows.length > 0) first = performance.now() - begun;
+    const now = { ms: performance.now() - begun, bytes };
+    if (first.ms === 0 && answer.rows.length > 0) Object.assign(first, now);
+    const rows = answer.rows.map(({ session }) => session).join();
+    if (rows !== shown) Object.assign(page, now);
+    shown = rows;
   }
   return {
     question: name,
@@ -107,7 +127,10 @@ export async function search(
     requests,
     bytes,
     ms: performance.now() - begun,
-    first_ms: first,
+    first_ms: first.ms,
+    first_bytes: first.bytes,
+    page_ms: page.ms,
+    page_bytes: page.bytes,
   };
 }
 

@@ -1,17 +1,20 @@
 //! What a session asks of the bucket and the queue: counted at their servers, with the indexer's own binary between them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tapedeck_core::ids::{ContentHash, SessionId};
 use tapedeck_core::inflate::{deflate, inflate};
-use tapedeck_core::manifest::set_of;
-use tapedeck_core::object_key::{ChunkKey, ChunkName};
+use tapedeck_core::manifest::{Manifest, set_of};
+use tapedeck_core::object_key::{ChunkKey, ChunkName, manifest_key};
+use tapedeck_core::store::Store as _;
 use tapedeck_local::lambda::Function;
 use tapedeck_local::queue::QueueConfig;
-use tapedeck_tests::recording::{Recorded, chunk, session};
+use tapedeck_tests::recording::{PAGE, Recorded, chunk, project, session};
 use tapedeck_tests::{BUCKET, Stack};
 
 /// Of a session of ten minutes on one page, by the recorder's schedule.
@@ -20,16 +23,16 @@ const UPLOADS: u32 = 13;
 /// Sessions whose requests are counted together.
 const SESSIONS: u64 = 20;
 
-/// As bench sessions' page loads are called.
-const PAGE: &str = "a1B2c3D4";
-
-/// Sessions of these numbers and behind have an error in each chunk, and so get a tape.
+/// Sessions of these numbers and behind have an error in some chunks, and so get a tape.
 const WITH_ERRORS: u64 = 10_000;
+
+/// In these of their chunks: one that the first look finds, one that the second does.
+const ERRORS_IN: [u32; 2] = [3, 9];
 
 /// A batch of session `n`.
 fn batch(n: u64, seq: u32) -> Result<Recorded> {
     let recorded = chunk(&session(n), PAGE, seq);
-    if n >= WITH_ERRORS {
+    if n >= WITH_ERRORS && ERRORS_IN.contains(&seq) {
         return Ok(recorded);
     }
     let text = String::from_utf8(inflate(&recorded.body, 1 << 20, usize::MAX)?.bytes)?;
@@ -43,9 +46,16 @@ fn batch(n: u64, seq: u32) -> Result<Recorded> {
 /// Requests by operation; and `cpu_ms`, what the indexer computed meanwhile.
 type Counts = BTreeMap<String, f64>;
 
+/// How often chunks are merged where looks come too early, late enough, and behind the end. What is counted does not depend on how long is waited.
+const RECEIVING: [(&str, &str); 2] = [("TAPEDECK_MERGE_EVERY_S", "900"), ("TAPEDECK_HOP_S", "900")];
+const LOOKING: [(&str, &str); 2] = [("TAPEDECK_MERGE_EVERY_S", "1"), ("TAPEDECK_HOP_S", "900")];
+const ENDING: [(&str, &str); 2] = [("TAPEDECK_MERGE_EVERY_S", "1"), ("TAPEDECK_HOP_S", "1")];
+
 struct Bench {
     stack: Stack,
-    function: Function,
+    receiving: Function,
+    looking: Function,
+    ending: Function,
 }
 
 impl Bench {
@@ -60,7 +70,7 @@ impl Bench {
     }
 
     /// What the function asks the bucket for while it works on a batch of messages.
-    async fn counted(&self, bodies: Vec<Value>) -> Result<Counts> {
+    async fn counted(&self, function: &Function, bodies: Vec<Value>) -> Result<Counts> {
         let records: Vec<Value> = bodies
             .iter()
             .enumerate()
@@ -69,7 +79,7 @@ impl Bench {
             })
             .collect();
         let before = self.counts()?;
-        let answer = match self.function.invoke(&json!({ "Records": records })).await {
+        let answer = match function.invoke(&json!({ "Records": records })).await {
             Ok(answer) => answer,
             Err(error) => bail!("the indexer failed: {error:?}"),
         };
@@ -81,67 +91,93 @@ impl Bench {
         Ok(self.counts()?.into_iter().map(less).filter(|(_, count)| *count > 0.0).collect())
     }
 
-    /// One batch of the next chunk of each session.
-    async fn chunks(&self, sessions: std::ops::Range<u64>, seqs: std::ops::Range<u32>) -> Result<Counts> {
+    /// One batch of the events of chunks `seq` of each session.
+    async fn chunks(&self, sessions: Range<u64>, seq: u32) -> Result<Counts> {
         let mut bodies = Vec::new();
         for n in sessions {
-            for seq in seqs.clone() {
-                let chunk = batch(n, seq)?;
-                self.stack.upload(&chunk).await;
-                let object = json!({"bucket": {"name": BUCKET}, "object": {"key": chunk.key.to_string()}});
-                bodies.push(json!({"Records": [{"eventSource": "aws:s3", "s3": object}]}));
-            }
+            let chunk = batch(n, seq)?;
+            self.stack.upload(&chunk).await;
+            let object = json!({"bucket": {"name": BUCKET}, "object": {"key": chunk.key.to_string()}});
+            bodies.push(json!({"Records": [{"eventSource": "aws:s3", "s3": object}]}));
         }
-        self.counted(bodies).await
+        self.counted(&self.receiving, bodies).await
     }
 
-    /// One batch of the looks at sessions that saw so many chunks.
-    async fn looks(&self, sessions: std::ops::Range<u64>, seen: u32) -> Result<Counts> {
+    /// One batch of the looks at sessions whose manifests have so many chunks, once these are old enough.
+    async fn looks(
+        &self,
+        function: &Function,
+        sessions: Range<u64>,
+        seen: u32,
+        is_listed: bool,
+    ) -> Result<Counts> {
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let store = self.stack.store("admin").await;
         let mut bodies = Vec::new();
         for n in sessions {
             let session: SessionId = session(n);
             let names: Vec<ChunkName> =
                 (0..seen).map(|seq| Ok(batch(n, seq)?.key.name)).collect::<Result<_>>()?;
-            bodies.push(
-                json!({"tapedeck": "end", "project": "demo", "session": session, "set": set_of(&names)}),
+            let mut body =
+                json!({"tapedeck": "end", "project": "demo", "session": session, "set": set_of(&names)});
+            if is_listed {
+                let manifest = store.get(&manifest_key(&project(), &session), usize::MAX).await?;
+                body["listed_ms"] = json!(manifest.context("a manifest")?.modified_ms);
+            }
+            bodies.push(body);
+        }
+        self.counted(function, bodies).await
+    }
+
+    /// Whether each manifest has so many chunks.
+    async fn ensure_merged(&self, sessions: Range<u64>, chunks: u32) -> Result<()> {
+        for n in sessions {
+            let body = self.stack.manifest(&session(n)).await.context("a manifest")?;
+            let found = Manifest::parse(&body)?.counts.chunks;
+            ensure!(
+                found == u64::from(chunks),
+                "session {n} has {found} chunks in its manifest, expected {chunks}"
             );
         }
-        self.counted(bodies).await
+        Ok(())
     }
 }
 
-/// Requests of each step, for one session alone and for many at once.
+/// Uploads of a session of ten minutes that the first look finds, and those that the second does: by the recorder's schedule after 2, 8, 26, 80
+/// and each further 60 seconds, and looks five minutes apart (`lambda-indexer/tests/deferral.rs`).
+const FOUND: [Range<u32>; 2] = [1..8, 8..UPLOADS];
+
+/// Requests of each step of a session's life, for one session alone and for many at once.
 pub(crate) fn requests() -> Result<Value> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let stack = Stack::start(QueueConfig::default()).await;
-        let function = stack.indexer(&stack.server.endpoint(), 1);
-        let bench = Bench { stack, function };
-        let mut steps: BTreeMap<&str, Value> = BTreeMap::new();
-        for (from, count, names) in [
-            (0, 1, ["first_1", "next_1", "hop_1", "end_1"]),
-            (1_000, SESSIONS, ["first_many", "next_many", "hop_many", "end_many"]),
-            (WITH_ERRORS, 1, ["first_error", "next_error", "hop_error", "end_error"]),
-        ] {
-            let sessions = from..from + count;
-            steps.insert(names[0], json!(bench.chunks(sessions.clone(), 0..1).await?));
-            let mut next = Counts::new();
-            for seq in 1..UPLOADS {
-                for (operation, requests) in bench.chunks(sessions.clone(), seq..seq + 1).await? {
-                    *next.entry(operation).or_default() += requests;
-                }
-            }
-            let each: BTreeMap<&String, f64> =
-                next.iter().map(|(operation, n)| (operation, n / f64::from(UPLOADS - 1))).collect();
-            steps.insert(names[1], json!(each));
-            // The first look saw the first chunk alone, and the second one sees all.
-            steps.insert(names[2], json!(bench.looks(sessions.clone(), 1).await?));
-            steps.insert(names[3], json!(bench.looks(sessions, UPLOADS).await?));
+        let [receiving, looking, ending] = [RECEIVING, LOOKING, ENDING]
+            .map(|settings| stack.indexer_with(&stack.server.endpoint(), 1, &settings));
+        for function in [&receiving, &looking, &ending] {
+            // What a start costs is none of a step's.
+            function.warm().await?;
         }
-        // A session of which two chunks come in one batch.
-        bench.chunks(2_000..2_001, 0..1).await?;
-        steps.insert("two_chunks_1", json!(bench.chunks(2_000..2_001, 1..3).await?));
+        let bench = Bench { stack, receiving, looking, ending };
+        let mut lives: BTreeMap<&str, Value> = BTreeMap::new();
+        for (name, from, count) in [("one", 0, 1), ("many", 1_000, SESSIONS), ("error", WITH_ERRORS, 1)] {
+            let sessions = from..from + count;
+            let mut steps = Vec::new();
+            let mut step = |kind: &str, counts: Counts| steps.push(json!({"kind": kind, "requests": counts}));
+            step("first", bench.chunks(sessions.clone(), 0).await?);
+            for found in FOUND {
+                bench.ensure_merged(sessions.clone(), found.start).await?;
+                for seq in found.clone() {
+                    step("chunk", bench.chunks(sessions.clone(), seq).await?);
+                }
+                step("look", bench.looks(&bench.looking, sessions.clone(), found.start, false).await?);
+                bench.ensure_merged(sessions.clone(), found.end).await?;
+            }
+            step("quiet", bench.looks(&bench.looking, sessions.clone(), UPLOADS, false).await?);
+            step("end", bench.looks(&bench.ending, sessions, UPLOADS, true).await?);
+            lives.insert(name, json!(steps));
+        }
         let manifest = bench.stack.manifest(&session(0)).await.context("a manifest")?;
-        Ok(json!({"uploads": UPLOADS, "sessions": SESSIONS, "manifest_bytes": manifest.len(), "steps": steps}))
+        Ok(json!({"uploads": UPLOADS, "sessions": SESSIONS, "manifest_bytes": manifest.len(), "lives": lives}))
     })
 }
 
