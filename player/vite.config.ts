@@ -68,6 +68,11 @@ export default defineConfig({
             { name: "shared", test: isShared },
             // With a host of HTTP/1.1, a browser asks for six files at a time.
             { name: "watch", test: /\/src\/ui\/(SessionScreen|Watch)\.svelte/ },
+            // What reads a tape is asked for with its header, and all at once.
+            {
+              name: "tape",
+              test: /\/src\/(source|session)\/tape\.ts|\/src\/load\/zstd\.ts|\/fzstd\//,
+            },
           ],
         },
       },

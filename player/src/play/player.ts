@@ -161,7 +161,9 @@ export class Player {
     clearTimeout(this.#poll);
     try {
       const at = this.#target ?? Math.round(this.#timeMs);
-      const view = await this.#source.view(at, this.#closed.signal);
+      const asked = this.#source.view(at, this.#closed.signal);
+      this.#stage.warm();
+      const view = await asked;
       this.#decoder.prepare(view.coding);
       this.#clockMs = view.nowMs - Date.now();
       this.#manifest = view.manifest;

@@ -18,6 +18,8 @@ export class Stage {
   readonly #root: HTMLElement;
   readonly #onresize: (width: number, height: number) => void;
   #replayer: Replayer | null = null;
+  /** Made before there is anything to show. */
+  #spare: Replayer | null = null;
   #page: string | null = null;
   #pieces: readonly Piece[] = [];
   #speed = 1;
@@ -50,6 +52,11 @@ export class Stage {
   /** The moment that is shown, in Unix milliseconds. */
   get timeMs(): number {
     return this.#playing && this.#replayer !== null ? this.#replayer.getCurrentTime() : this.#atMs;
+  }
+
+  /** Makes what will show the first page, while that is on its way. */
+  warm(): void {
+    if (this.#replayer === null) this.#spare ??= this.#create();
   }
 
   /** Shows the last checkpoint that `first` has up to `timeMs`, unless it holds `first` already: what comes then is little. */
@@ -115,6 +122,8 @@ export class Stage {
   }
 
   clear(): void {
+    this.#spare?.destroy();
+    this.#spare = null;
     this.#replayer?.destroy();
     this.#replayer = null;
     this.#page = null;
@@ -128,7 +137,7 @@ export class Stage {
     const previous = this.#replayer;
     const same = previous !== null && this.#page === page;
     if (same && samePieces(this.#pieces, pieces)) return null;
-    const replayer = same && continues(this.#pieces, pieces) ? previous : this.#create();
+    const replayer = same && continues(this.#pieces, pieces) ? previous : this.#fresh();
     const events = replayer.service.state.context.events;
     const last = events.pop() as eventWithTime;
     events.length = 1;
@@ -147,6 +156,15 @@ export class Stage {
   #choose(goesOn: boolean, wasAtMs: number, timeMs: number): void {
     const fromMs = goesOn && wasAtMs <= timeMs ? wasAtMs : 0;
     this.#replayer?.setConfig({ useVirtualDom: !isDoneDirectly(this.#pieces, fromMs, timeMs) });
+  }
+
+  #fresh(): Replayer {
+    const spare = this.#spare;
+    if (spare === null) return this.#create();
+    this.#spare = null;
+    spare.setConfig({ speed: this.#speed, mouseTail: this.#trail && TRAIL });
+    spare.iframe.style.colorScheme = this.#colorScheme;
+    return spare;
   }
 
   #create(): Replayer {
