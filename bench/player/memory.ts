@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { link } from "../../tests/e2e/watching.ts";
 import { launchBrowser } from "../../tests/harness/browser.ts";
-import { MINUTES } from "./hour.ts";
+import { clockAt, MINUTES } from "./hour.ts";
 import type { Hour } from "./hour-stored.ts";
 import type { Setting } from "./setting.ts";
 
@@ -13,6 +13,9 @@ import type { Setting } from "./setting.ts";
 const SPEED = Number(process.env.TAPEDECK_BENCH_SPEED ?? 64);
 /** So long one may take: three times what the hour lasts at that speed, and a minute to load. */
 const LIMIT_MS = 60_000 + (3 * MINUTES * 60_000) / SPEED;
+
+/** A page whose thread is never free is asked no longer than this. */
+const ANSWER_MS = 60_000;
 
 /** What was seen of one player. */
 interface Played {
@@ -52,7 +55,15 @@ export async function memory({ figure, host, say, stack }: Setting, hour: Hour):
   const theirs = await played(
     `${host.origin}/player.html?rule=rrweb&speed=${SPEED}`,
     (page) => page.locator(".rr-player, .replayer-wrapper").first().waitFor({ timeout: 60_000 }),
-    (page) => page.evaluate(() => "finished" in globalThis),
+    // It does not always tell that it has finished.
+    (page) =>
+      page.evaluate(
+        (last) =>
+          "finished" in globalThis ||
+          document.querySelector("iframe")?.contentDocument?.querySelector("#clock")
+            ?.textContent === last,
+        clockAt(MINUTES * 60_000 - 1_000),
+      ),
   );
   say(`rrweb-player: ${told(theirs)}`);
   figure(
@@ -96,11 +107,17 @@ async function played(
     const ended = await ends(page, hasEnded, beganMs + LIMIT_MS);
     const seconds = (Date.now() - beganMs) / 1000;
     // A page that is behind answers when what it does at the moment is done.
-    const minute = await page.evaluate(() => {
+    const unanswered = sleep(ANSWER_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`no answer at ${SPEED}× within ${ANSWER_MS} ms: lower TAPEDECK_BENCH_SPEED`);
+    });
+    const asked = page.evaluate(() => {
       const clock = document.querySelector("iframe")?.contentDocument?.querySelector("#clock");
       return Number(/\d+/.exec(clock?.textContent ?? "")?.[0] ?? 0) / 60;
     });
-    const [heap, process] = await memoryOf(browser, context, page);
+    const minute = await Promise.race([asked, unanswered]);
+    const [heap, process] = await Promise.race([memoryOf(browser, context, page), unanswered]);
+    // Nothing waits for it any more.
+    unanswered.catch(() => {});
     if (complaints.length > 0)
       throw new Error(`while playing: ${complaints.slice(0, 3).join("; ")}`);
     return { heap, process, seconds, minute, ended };
