@@ -46,3 +46,23 @@ fn query() {
 fn config() {
     replay("config", fuzz::config);
 }
+
+#[test]
+fn access() {
+    replay("access", fuzz::access);
+}
+
+#[test]
+fn chunk() {
+    replay("chunk", fuzz::chunk);
+}
+
+#[test]
+fn stack() {
+    replay("stack", fuzz::stack);
+}
+
+#[test]
+fn tape() {
+    replay("tape", fuzz::tape);
+}

@@ -6,14 +6,21 @@
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tapedeck_core::admit::{Admission, Chunk, RequestFacts, admit};
 use tapedeck_core::config::{KeyConfig, ProjectConfig};
+use tapedeck_core::error_group::{fingerprint, noise_of, title_of};
+use tapedeck_core::grant::{Grant, ShareKey, Ticket};
 use tapedeck_core::ids::{ProjectId, ProjectKey, SessionId, UploadKey};
 use tapedeck_core::inflate::{deflate, inflate};
-use tapedeck_core::manifest::{Manifest, Outline};
+use tapedeck_core::manifest::{Manifest, Outline, Union};
 use tapedeck_core::object_key::{ChunkKey, ChunkName};
 use tapedeck_core::origin::OriginPattern;
+use tapedeck_core::request::{ErasureState, Pin, Request, Tombstone, parse_document};
 use tapedeck_core::scrub::{ScrubConfig, Scrubber};
+use tapedeck_core::stack::parse_stack;
+use tapedeck_core::summary::{ChunkMetadata, Summariser};
+use tapedeck_core::tape::{TAPE_VERSION, Tape};
 use tapedeck_core::upload::{HEADER_BYTES_MAX, LABEL_CHARS_MAX, SEGMENTS_MAX, parse_upload};
 use tapedeck_core::viewer::{Moment, plan_urls};
 use tapedeck_s3_store::parse_page;
@@ -160,6 +167,99 @@ pub fn config(bytes: &[u8]) {
         && let Ok(pattern) = serde_json::from_value::<OriginPattern>(json!(text))
     {
         let _ = pattern.allows(Some(text));
+    }
+}
+
+/// What lets somebody in: grants and tickets as text, and what is in them as JSON; and the documents that erase and pin.
+pub fn access(bytes: &[u8]) {
+    let project: ProjectId = "demo".parse().expect("a project");
+    let key: ShareKey = "a key of thirty-two characters..".parse().expect("a key");
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        // Nobody guesses a signature.
+        assert_eq!(Grant::open(text, &key, &project, 0, 0), None);
+        assert_eq!(Ticket::open(text, &key, &project, 0), None);
+    }
+    if let Ok(grant) = serde_json::from_slice::<Grant>(bytes) {
+        let sealed = grant.seal(&key).expect("JSON");
+        let opened = Grant::open(&sealed, &key, &grant.project, grant.epoch, i64::MIN);
+        assert_eq!(opened, Some(grant.clone()).filter(|grant| grant.expires_ms > i64::MIN));
+        assert_eq!(Ticket::open(&sealed, &key, &grant.project, grant.epoch), None, "a grant is no ticket");
+        let _ = (grant.covers(i64::MIN, i64::MAX), grant.has_moment());
+    }
+    if let Ok(ticket) = serde_json::from_slice::<Ticket>(bytes) {
+        let sealed = ticket.seal(&key).expect("JSON");
+        let _ = ticket.holds(i64::MIN, i64::MAX, i64::MAX);
+        assert_eq!(
+            Grant::open(&sealed, &key, &ticket.project, ticket.epoch, 0),
+            None,
+            "a ticket is no grant"
+        );
+        assert_eq!(Ticket::open(&sealed, &key, &ticket.project, ticket.epoch), Some(ticket));
+    }
+    if let Ok(request) = parse_document::<Request>(bytes) {
+        let encoded = serde_json::to_vec(&request).expect("JSON");
+        assert_eq!(parse_document::<Request>(&encoded).expect("its own form"), request);
+    }
+    let _ = parse_document::<Pin>(bytes);
+    let _ = parse_document::<Tombstone>(bytes);
+    let _ = parse_document::<ErasureState>(bytes);
+}
+
+/// A message and a stack, as a page's error gives them.
+pub fn stack(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let frames = parse_stack(&text);
+    for frame in &frames {
+        assert!(text.contains(frame.file), "{frame:?}");
+        let _ = (frame.is_in_app(), frame.is_extension(), frame.file_without_hash());
+    }
+    let title = title_of(&text);
+    assert!(title.chars().count() <= 1_000 && !title.contains('\n'), "{title}");
+    let name = fingerprint("TypeError", &title, &frames);
+    assert_eq!(name, fingerprint("TypeError", &title, &parse_stack(&text)));
+    let _ = noise_of(&text, &frames);
+}
+
+/// A chunk's text, as the indexer reads it: whole, and in pieces.
+pub fn chunk(bytes: &[u8]) {
+    let new = || {
+        let name = "aaaaaaaa-00000-1a2b3c4d".parse().expect("a chunk name");
+        Summariser::new(name, bytes.len() as u64, ChunkMetadata::default())
+    };
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut summariser = new();
+    if text.lines().try_for_each(|line| summariser.line(line)).is_err() {
+        return;
+    }
+    let Ok(summary) = summariser.finish() else { return };
+    assert!(summary.facts.first_ms <= summary.facts.last_ms);
+    let mut union = Union::new(
+        "demo".parse().expect("a project"),
+        "6553f100000102030405060708090a0b".parse().expect("a session"),
+    );
+    union.insert(summary.clone());
+    let once = union.derive().expect("a chunk");
+    union.insert(summary);
+    assert_eq!(union.derive().as_ref(), Some(&once), "twice is not once");
+    let encoded = once.encode().expect("JSON");
+    assert_eq!(Manifest::parse(&encoded).expect("its own form"), once);
+    let names: Vec<ChunkName> = once.chunk_names().collect();
+    assert_eq!(Outline::parse(&encoded).expect("a manifest").chunk_names().collect::<Vec<_>>(), names);
+}
+
+/// A tape: any bytes; or any header, with the preamble that belongs to it, and frames.
+pub fn tape(bytes: &[u8]) {
+    if let Ok(tape) = Tape::parse(bytes) {
+        let _ = tape.verify();
+    }
+    let (header, frames) = bytes.split_at(bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len()));
+    let packed = zstd::bulk::compress(header, 1).expect("memory");
+    let length = u32::try_from(packed.len()).expect("a small input");
+    let digest: [u8; 32] = Sha256::digest(&packed).into();
+    let file =
+        [&b"TAPEDECK"[..], &TAPE_VERSION.to_le_bytes(), &length.to_le_bytes(), &digest, &packed, frames];
+    if let Ok(tape) = Tape::parse(&file.concat()) {
+        let _ = tape.verify();
     }
 }
 
