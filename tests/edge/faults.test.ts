@@ -6,7 +6,14 @@ import { Bucket } from "../harness/bucket.ts";
 import { makeProject, type Project } from "../harness/project.ts";
 import { withoutBucket } from "../harness/stack.ts";
 import { until } from "../harness/until.ts";
-import { chunksPrefix, gzip, makeBody, makeEvents, makeSession } from "../harness/upload.ts";
+import {
+  chunksPrefix,
+  gzip,
+  makeBody,
+  makeEvents,
+  makeSession,
+  placeOf,
+} from "../harness/upload.ts";
 import { ORIGIN, upload, view } from "./client.ts";
 
 const stack = inject("stack");
@@ -130,6 +137,50 @@ test("a store that says nothing is given up after a while", async () => {
   expect(answer).toMatchObject({ status: 503, body: { error: "unavailable" } });
   expect(attempts.length).toBeGreaterThan(1);
   expect(Date.now() - before_ms).toBeLessThan(20_000);
+});
+
+test("an answer that is cut short says nothing", async () => {
+  const { attempts, project } = await storeThat((response) => {
+    response.writeHead(200, { etag: '"1"', "content-length": "10" });
+    response.write("x", () => response.destroy());
+  });
+  expect((await send(project)).answer).toMatchObject({ status: 503 });
+  expect(attempts).toHaveLength(4);
+});
+
+test("an answer that drips, or has no end, is given up", async () => {
+  const drips = await storeThat((response) => {
+    response.writeHead(200, { etag: '"1"' });
+    const timer = setInterval(() => response.write("x"), 200);
+    response.on("close", () => clearInterval(timer));
+  });
+  const floods = await storeThat((response) => {
+    response.writeHead(200, { etag: '"1"' });
+    const more = () => {
+      while (!response.destroyed && response.write("x".repeat(65_536)));
+    };
+    response.on("drain", more);
+    more();
+  });
+  for (const { project } of [drips, floods])
+    expect((await send(project)).answer).toMatchObject({
+      status: 503,
+      body: { error: "unavailable" },
+    });
+}, 40_000);
+
+test("a manifest that is none is our fault, and recording goes on", async () => {
+  for (const manifest of ["", "<html>", "{}", '{"version":1,"pages":7}', "x".repeat(300_000)]) {
+    const session = makeSession();
+    await bucket.put(`manifests/${placeOf(project.id, session.id)}.json`, manifest);
+    const { status, body } = await view(stack, project, session.id);
+    // Nothing at all is as if there were none.
+    expect({ status, error: body.error }, manifest.slice(0, 20)).toEqual(
+      manifest === "" ? { status: 404, error: "not_found" } : { status: 503, error: "unavailable" },
+    );
+    const sent = await upload(stack, project, makeBody(session, makeEvents(session)));
+    expect(sent.body).toEqual({ outcome: "stored" });
+  }
 });
 
 test("a listing that is none is our fault", async () => {

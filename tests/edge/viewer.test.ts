@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { beforeAll, expect, inject, test } from "vitest";
 import { Bucket } from "../harness/bucket.ts";
 import { makeProject, type Project, sha256 } from "../harness/project.ts";
@@ -9,6 +10,7 @@ import {
   makeBody,
   makeEvents,
   makeSession,
+  placeOf,
   type Session,
 } from "../harness/upload.ts";
 import { ask, upload, view } from "./client.ts";
@@ -131,6 +133,50 @@ test("a URL reads its chunk, byte for byte, and nothing else", async () => {
       { method: "DELETE" },
     ),
   ).toBe(403);
+});
+
+test("of a session whose chunks are gone its largest tape is found, in any class that is kept", async () => {
+  const file = await readFile(new URL("../fixtures/tapes/two-pages.tape", import.meta.url));
+  const other = makeSession();
+  const put = (where: string, set: string, bytes: Uint8Array) =>
+    bucket.put(`archive/${where}/${placeOf(project.id, other.id)}-${set}.tape`, bytes);
+  await put("30d", "00000000", file.subarray(0, 60));
+  await put("pinned", "1a2b3c4d", file);
+  const { status, body } = await open(other.id);
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ manifest: null, newer: [], urls: {} });
+  const key = `archive/pinned/${placeOf(project.id, other.id)}-1a2b3c4d.tape`;
+  expect(body.tape).toMatchObject({ key, bytes: file.length });
+  // The header is what its length says: one range gets it.
+  const range = { headers: { range: `bytes=0-${body.tape.header_bytes - 1}` } };
+  const header = await fetch(body.tape.url, range);
+  expect(header.status).toBe(206);
+  expect(header.headers.get("content-range")).toBe(
+    `bytes 0-${body.tape.header_bytes - 1}/${file.length}`,
+  );
+  const expected = 48 + file.readUInt32LE(12);
+  expect(body.tape.header_bytes).toBe(expected);
+  // What does not begin as a tape does is our fault, and says so.
+  await put("90d", "ffffffff", new Uint8Array(file.length + 1));
+  expect((await open(other.id)).status).toBe(503);
+});
+
+test("a manifest names the tape", async () => {
+  const other = makeSession();
+  const tape = { chunks: 1, class: "90d", set: "1a2b3c4d", bytes: 3460, header_bytes: 1174 };
+  const manifest = {
+    ...{ version: 1, project: project.id, session: other.id, pages: [] },
+    ...{ started_ms: other.start_ms, ended_ms: other.start_ms + 1, tape },
+  };
+  const place = placeOf(project.id, other.id);
+  await bucket.put(`manifests/${place}.json`, JSON.stringify(manifest));
+  const { status, body } = await open(other.id);
+  expect(status).toBe(200);
+  expect(body.tape).toMatchObject({
+    key: `archive/90d/${place}-1a2b3c4d.tape`,
+    bytes: 3460,
+    header_bytes: 1174,
+  });
 });
 
 test("moments", async () => {

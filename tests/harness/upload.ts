@@ -71,10 +71,15 @@ export function chunkName(session: Session, events: string | Uint8Array, seq = 0
   return `${session.page}-${seq.toString().padStart(5, "0")}-${hash}`;
 }
 
+/** `{project}/{shard}/{session}`, as the keys of all that belongs to a session have it (spec/objects.md). */
+export function placeOf(project: string, session: string): string {
+  const shard = createHash("sha256").update(`${project}/${session}`).digest("hex").slice(0, 2);
+  return `${project}/${shard}/${session}`;
+}
+
 /** The prefix of a session's chunks. */
 export function chunksPrefix(project: string, session: string): string {
-  const shard = createHash("sha256").update(`${project}/${session}`).digest("hex").slice(0, 2);
-  return `chunks/${project}/${shard}/${session}/`;
+  return `chunks/${placeOf(project, session)}/`;
 }
 
 /** Events as one gzip member. */
