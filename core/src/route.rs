@@ -74,6 +74,9 @@ mod tests {
         check("?x", "/");
         check("data:text/html,x", "data:");
         check("about:blank", "about:");
+        // No browser writes a host so.
+        check("https://É.SHOP.example/orders/17", "https://É.SHOP.example/orders/:id");
+        check("https://%C3%89X/orders/17", "https://%C3%89X/orders/:id");
     }
 
     #[test]
