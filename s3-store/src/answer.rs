@@ -1,7 +1,7 @@
 //! What a store's answers mean.
 
 use instant_xml::FromXml;
-use rusty_s3::actions::ListObjectsV2;
+use percent_encoding::percent_decode_str;
 use tapedeck_core::store::{Listed, StoreError};
 
 use crate::http::HttpAnswer;
@@ -12,6 +12,40 @@ use crate::http::HttpAnswer;
 struct ErrorBody {
     #[xml(rename = "Code")]
     code: String,
+}
+
+/// A listing, as far as it is read: rusty-s3's own form of it reads what nobody here asks for, which is a hundredth of the Worker.
+#[derive(FromXml)]
+#[xml(rename = "ListBucketResult", ns("http://s3.amazonaws.com/doc/2006-03-01/"))]
+struct ListBody {
+    contents: Vec<Contents>,
+    #[xml(rename = "IsTruncated")]
+    is_truncated: Option<bool>,
+    #[xml(rename = "NextContinuationToken")]
+    next: Option<String>,
+    #[xml(rename = "EncodingType")]
+    encoding: Option<String>,
+}
+
+#[derive(FromXml)]
+#[xml(rename = "Contents", ns("http://s3.amazonaws.com/doc/2006-03-01/"))]
+struct Contents {
+    #[xml(rename = "Key")]
+    key: String,
+    #[xml(rename = "Size")]
+    size: Option<u64>,
+}
+
+impl Contents {
+    /// Its key, where keys are encoded: as forms are, with `+` for a space
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>, `encoding-type`).
+    fn decode_key(&mut self) {
+        let spaced = self.key.replace('+', " ");
+        // Untouched where that is no text.
+        if let Ok(key) = percent_decode_str(&spaced).decode_utf8() {
+            self.key = key.into_owned();
+        }
+    }
 }
 
 /// Longest word of S3's that is kept, in characters. Its own have at most 40.
@@ -95,16 +129,30 @@ pub enum PageError {
 /// [`PageError`]
 pub fn parse_page(body: &[u8]) -> Result<Page, PageError> {
     let text = str::from_utf8(body).map_err(|error| PageError::Utf8 { valid_bytes: error.valid_up_to() })?;
-    let page = ListObjectsV2::parse_response(text).map_err(|error| PageError::Form(error.to_string()))?;
-    let listed = page
-        .contents
+    let form = |error: instant_xml::Error| PageError::Form(error.to_string());
+    let ListBody { contents, is_truncated, next, encoding } = instant_xml::from_str(text).map_err(form)?;
+    let next = match (is_truncated, next) {
+        (Some(false), _) => None,
+        (_, Some(token)) if !token.is_empty() => Some(token),
+        // It would seem to end here.
+        (Some(true), _) => return Err(PageError::Form("truncated, and no token to go on with".to_owned())),
+        (None, _) => None,
+    };
+    let is_encoded = encoding.as_deref() == Some("url");
+    let listed = contents
         .into_iter()
-        .map(|content| match content.size {
-            Some(bytes) => Ok(Listed { key: content.key, bytes, modified_ms: None }),
-            None => Err(PageError::Size { key: content.key }),
+        .map(|mut contents| {
+            if is_encoded {
+                contents.decode_key();
+            }
+            let Contents { key, size } = contents;
+            match size {
+                Some(bytes) => Ok(Listed { key, bytes, modified_ms: None }),
+                None => Err(PageError::Size { key }),
+            }
         })
         .collect::<Result<_, _>>()?;
-    Ok(Page { listed, next: page.next_continuation_token })
+    Ok(Page { listed, next })
 }
 
 #[cfg(test)]
@@ -161,6 +209,23 @@ mod tests {
                 next: Some("t".to_owned())
             }
         );
+        let encoded = object("<Size>7</Size>").replace("<Key>a<", "<Key>a+b%2Bc%C3%A9%25<");
+        let keys = |xml: &str| page(xml).expect("one object").listed[0].key.clone();
+        assert_eq!(keys(&encoded), "a+b%2Bc%C3%A9%25");
+        assert_eq!(keys(&format!("{encoded}<EncodingType>url</EncodingType>")), "a b+cé%");
+        let plus = object("<Size>7</Size>").replace("<Key>a<", "<Key>a+b<");
+        assert_eq!(keys(&format!("{plus}<EncodingType>url</EncodingType>")), "a b");
+        for (truncated, token, expected) in [
+            ("false", "t", Some(None)),
+            ("true", "t", Some(Some("t"))),
+            ("true", "", None),
+            ("no", "t", None),
+        ] {
+            let found = page(&format!(
+                "<IsTruncated>{truncated}</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
+            ));
+            assert_eq!(found.ok().map(|page| page.next), expected.map(|next| next.map(str::to_owned)));
+        }
         assert_eq!(page(&object("")).expect_err("no size").to_string(), "a is listed without a size");
         assert!(matches!(page(&object("<Size>-7</Size>")), Err(PageError::Form(_))));
     }
