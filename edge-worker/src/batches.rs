@@ -22,7 +22,7 @@ const CHUNK_TYPE: &str = "application/gzip";
 
 /// Receives one batch. `stored` is only said after the store has confirmed it.
 pub(crate) async fn receive(
-    request: &mut Request,
+    request: &Request,
     env: &Env,
     settings: &Settings,
     line: &mut Line,

@@ -61,7 +61,7 @@ pub(crate) enum BodyError {
 ///
 /// # Errors
 /// [`BodyError`]
-pub(crate) async fn read(request: &mut Request, bytes_max: usize) -> Result<Body, BodyError> {
+pub(crate) async fn read(request: &Request, bytes_max: usize) -> Result<Body, BodyError> {
     let stated = stated_bytes(request);
     if let Some(found) = stated.filter(|found| *found > bytes_max as u64) {
         return Err(BodyError::TooLarge { found, max: bytes_max });

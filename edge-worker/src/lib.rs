@@ -45,12 +45,12 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// One request, from the platform to the platform.
 #[event(fetch)]
-async fn fetch(mut request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
     let started_ms = fetch::now_ms();
     let path = request.path();
     let route = Route::parse(request.method().as_ref(), &path);
     let mut line = Line { route: route.name(), ..Line::default() };
-    let answer = answer(route, &mut request, &env, &mut line).await.unwrap_or_else(|failure| {
+    let answer = answer(route, &request, &env, &mut line).await.unwrap_or_else(|failure| {
         line.cause = Some(log::chain(&failure));
         failure.reply().into()
     });
@@ -63,12 +63,7 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> worker::Res
     answer.into_response()
 }
 
-async fn answer(
-    route: Route<'_>,
-    request: &mut Request,
-    env: &Env,
-    line: &mut Line,
-) -> Result<Answer, Failure> {
+async fn answer(route: Route<'_>, request: &Request, env: &Env, line: &mut Line) -> Result<Answer, Failure> {
     // What costs nothing is not counted: preflights would use up what uploads need.
     let costs = !matches!(route, Route::Preflight | Route::Health);
     if costs && !rate_limits::admit_address(env, request).await {

@@ -42,7 +42,7 @@ pub(crate) async fn about_session(
 
 /// Asks for the erasure of a user.
 pub(crate) async fn erase_user(
-    request: &mut Request,
+    request: &Request,
     viewer: &Viewer,
     line: &mut Line,
 ) -> Result<Answer, Failure> {

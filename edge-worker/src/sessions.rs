@@ -111,7 +111,7 @@ pub(crate) async fn open(request: &Request, viewer: &Viewer, session: &SessionId
 
 /// Gives a viewer URLs of named chunks. A name is signed whether or not an object is there.
 pub(crate) async fn sign(
-    request: &mut Request,
+    request: &Request,
     viewer: &Viewer,
     session: &SessionId,
     line: &mut Line,

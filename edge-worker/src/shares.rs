@@ -31,7 +31,7 @@ struct TicketRequest {
 
 /// Gives out a grant to one session.
 pub(crate) async fn share(
-    request: &mut Request,
+    request: &Request,
     settings: &Settings,
     viewer: &Viewer,
     session: SessionId,
@@ -57,7 +57,7 @@ pub(crate) async fn share(
 
 /// Gives out a support ticket.
 pub(crate) async fn ticket(
-    request: &mut Request,
+    request: &Request,
     settings: &Settings,
     viewer: &Viewer,
     line: &mut Line,

@@ -47,7 +47,7 @@ pub(crate) struct Viewer {
 
 /// Answers a viewer's call: lets in, reads what it is about, looks whether it is allowed, does it.
 pub(crate) async fn answer(
-    request: &mut Request,
+    request: &Request,
     settings: &Settings,
     project: &str,
     route: ViewerRoute<'_>,
@@ -161,7 +161,7 @@ impl Viewer {
 
 /// What a request's body says, or what the client hears in place of it. An empty body is an empty object.
 pub(crate) async fn read_json<T: for<'a> Deserialize<'a>>(
-    request: &mut Request,
+    request: &Request,
     line: &mut Line,
 ) -> Result<Result<T, Answer>, Failure> {
     let body = match body::read(request, BODY_BYTES_MAX).await {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::now_ms;
+use crate::clock::{ms, now_ms};
 
 /// What is left of an invocation's time when it begins nothing new: for the longest single step, and for the answer.
 const RESERVE: Duration = Duration::from_secs(8);
@@ -23,13 +23,13 @@ impl Deadline {
     /// So long from now.
     #[must_use]
     pub fn within(time: Duration) -> Self {
-        Self { at_ms: now_ms().saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)) }
+        Self { at_ms: now_ms().saturating_add(ms(time)) }
     }
 
     /// Whether nothing new should begin.
     #[must_use]
     pub fn is_near(&self) -> bool {
-        let reserve = i64::try_from(RESERVE.as_millis()).unwrap_or(i64::MAX);
+        let reserve = ms(RESERVE);
         now_ms() > self.at_ms.saturating_sub(reserve)
     }
 }

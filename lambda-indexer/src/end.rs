@@ -16,6 +16,7 @@ use tapedeck_core::tables::TableRows;
 
 use crate::anew::{Anew, AnewError};
 use crate::chunk::ChunkError;
+use crate::clock::ms;
 use crate::listing::chunks_of;
 use crate::merge::{Basis, Known, MergeError, Merged, Permit, Read, Stored, Update, read};
 use crate::outbox::{Outbox, OutboxError};
@@ -156,10 +157,6 @@ pub async fn look_now<S: OwnedStore, O: Outbox>(
     set: Option<SetHash>,
 ) -> Result<(), OutboxError> {
     send(shell, project, session, Look { set, ..Look::default() }, Duration::ZERO).await
-}
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// For how long nothing was written; the longest time where the store does not tell.

@@ -14,6 +14,7 @@ use tapedeck_core::usage::Counted;
 
 use crate::anew::{Anew, AnewError, RereadError, beside, reread};
 use crate::chunk::OBJECT_BYTES_MAX;
+use crate::clock::ms;
 use crate::erase::{EraseError, delete_session};
 use crate::listing::chunks_of;
 use crate::merge::{MergeError, Patience, stored};
@@ -261,7 +262,7 @@ pub async fn import(
     let Some((manifest, _)) = done else {
         return Err(PortError::Erased { session: session.clone(), by: None });
     };
-    let hop_ms = i64::try_from(Settings::HOP.as_millis()).unwrap_or(i64::MAX);
+    let hop_ms = ms(Settings::HOP);
     let state = state_of(store, &manifest, hop_ms).await?;
     let rows = write_tables(store, &rows_of(&manifest, &anew.summaries, &rules.rows, state)).await?;
     let mut usage = Counted::default();

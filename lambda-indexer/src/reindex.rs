@@ -14,7 +14,7 @@ use tapedeck_core::tables::{State, TableRows, rows_of};
 use tapedeck_core::usage::Counted;
 
 use crate::anew::{Anew, AnewError};
-use crate::clock::now_ms;
+use crate::clock::{ms, now_ms};
 use crate::end::{look_later, seen};
 use crate::listing::keys;
 use crate::merge::{Basis, Known, MergeError, Merged, Patience, Permit, Stored, Update};
@@ -163,7 +163,7 @@ pub async fn reindex_shard<S: OwnedStore, O: Outbox>(
             done.sessions += 1;
             done.chunks += manifest.counts.chunks;
             done.written += u64::from(merged == Merged::Written);
-            let hop_ms = i64::try_from(shell.settings.hop.as_millis()).unwrap_or(i64::MAX / 2);
+            let hop_ms = ms(shell.settings.hop);
             let state = state_of(store, &manifest, hop_ms).await?;
             if merged == Merged::Written && state == State::Open {
                 // Messages that look after what was there before are dropped, now that there is something else.

@@ -13,7 +13,7 @@ use tapedeck_core::request::{
 use tapedeck_core::retention::{UNPINNED, decide_class};
 use tapedeck_core::store::{Created, NewObject, OwnedStore, Replaced, StoreError};
 
-use crate::clock::now_ms;
+use crate::clock::{ms, now_ms};
 use crate::end::{EndError, name_tape};
 use crate::erase::EraseError;
 use crate::listing::chunks_of;
@@ -135,7 +135,7 @@ async fn erase<S: OwnedStore, O: Outbox>(
         })
         .await?;
     }
-    let wait_ms = i64::try_from(shell.settings.second_pass.as_millis()).unwrap_or(i64::MAX);
+    let wait_ms = ms(shell.settings.second_pass);
     let due_ms = state.tombstone_ms.unwrap_or_else(now_ms).saturating_add(wait_ms);
     if state.state == Progress::Waiting && from.is_none() {
         let left = Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms())).unwrap_or(0));

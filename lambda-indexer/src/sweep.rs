@@ -9,6 +9,7 @@ use tapedeck_core::object_key::{ChunkKey, index_day_prefix};
 use tapedeck_core::store::{OwnedStore, Store, StoreError};
 use tapedeck_core::tables::{Cell, Table};
 
+use crate::clock::ms;
 use crate::end::look_now;
 use crate::listing::{KEYS_AT_ONCE, keys, list_all};
 use crate::merge::{MergeError, stored};
@@ -125,7 +126,7 @@ impl Known {
     ) -> Result<bool, SweepError> {
         let Found { project, session, chunks, latest_ms } = found;
         let age_ms = (shell.now_ms)().saturating_sub(*latest_ms);
-        let hop_ms = i64::try_from(shell.settings.hop.as_millis()).unwrap_or(i64::MAX);
+        let hop_ms = ms(shell.settings.hop);
         // A message may still be on its way.
         if age_ms < 3 * hop_ms || age_ms > AGE_MS_MAX {
             return Ok(false);
